@@ -1,0 +1,63 @@
+"""Which numbers an op is given: everything in one dtype, chosen as PyTorch chooses it."""
+
+import numpy as np
+
+
+def as_array(data, dtype=None):
+    """`data` as an ndarray of real numbers: Python's own become float32, an ndarray keeps its dtype.
+
+    Raises ValueError for ragged lists and TypeError for what is not a real number.
+    """
+    if not isinstance(data, (np.ndarray, np.generic)):
+        try:
+            data = np.asarray(data)
+        except ValueError as error:
+            raise ValueError(
+                "a tensor is a rectangular block of numbers, and these lists are ragged: give every "
+                f"row the same length ({error})"
+            ) from None
+        if dtype is None and data.dtype.kind in "fiub":
+            dtype = np.float32
+    kind = data.dtype.kind if dtype is None else np.dtype(dtype).kind
+    if kind not in "fiub" or data.dtype.kind not in "fiub":
+        raise TypeError(
+            f"a tensor holds real numbers, not {np.dtype(dtype or data.dtype).name}: "
+            "give it numbers, nested lists of numbers or a NumPy array of them"
+        )
+    return np.asarray(data, dtype=dtype)
+
+
+def promoted(arrays):
+    """The common dtype: of the highest kind present (bool, int, float), 0-d arrays counting only
+    where no other array is of that kind, as in PyTorch."""
+    kinds = ["biuf".index(array.dtype.kind.replace("u", "i")) for array in arrays]
+    highest = [array for array, kind in zip(arrays, kinds) if kind == max(kinds)]
+    return np.result_type(*([a.dtype for a in highest if a.ndim] or [a.dtype for a in highest]))
+
+
+def in_one_dtype(inputs, is_tensor):
+    """Arrays for the `inputs` of an op, and their common dtype.
+
+    Tensors decide the dtype; plain arrays and NumPy scalars follow them (a stray float64 would
+    double the cost of all that comes after). Python numbers stay what they are: beside an array,
+    NumPy gives them its dtype. Without any tensor the arrays decide.
+    """
+    if not any(is_tensor):
+        inputs = [None if x is None else as_array(x) for x in inputs]
+    inputs = [x.item() if isinstance(x, np.generic) else x for x in inputs]
+    loose = [x is None or isinstance(x, (bool, int, float)) for x in inputs]
+    inputs = [x if free else as_array(x) for x, free in zip(inputs, loose)]
+    deciding = [x for x, tensor in zip(inputs, is_tensor) if tensor]
+    if not deciding or promoted(deciding).kind != "f":
+        deciding = [x for x, free in zip(inputs, loose) if not free]
+    dtype = promoted(deciding)
+    return [x if free else x.astype(dtype, copy=False) for x, free in zip(inputs, loose)], dtype
+
+
+def result_in(value, dtype):
+    """An op's value as an ndarray (never a NumPy scalar) in the dtype of its inputs; a fraction
+    computed from integers is float32, as a Python number would be."""
+    value = np.asarray(value)
+    if dtype.kind == "f":
+        return value.astype(dtype, copy=False)
+    return value.astype(np.float32) if value.dtype.kind == "f" else value

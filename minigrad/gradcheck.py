@@ -1,0 +1,74 @@
+"""The referee: derivatives by the rules, held against derivatives by their definition."""
+
+import numpy as np
+
+from .backward import grad
+from .tensor import Tensor
+
+
+class GradcheckError(AssertionError):
+    """A derivative by rule that is not the numerical one."""
+
+
+def gradcheck(fn, *inputs, order=1, tolerance=1e-6, step=1e-6, seed=0):
+    """Check every derivative of `fn(*inputs)` against central differences, in float64.
+
+    Every entry of every input of real numbers is moved by +-`step`, and the result is weighed with
+    random numbers (the sum alone would be blind: the entries of a softmax always sum to one).
+    `order=2` checks the derivatives of the gradients as well. Keep inputs away from kinks.
+    `tolerance` bounds the error relative to the larger of 1 and the size of the derivative.
+
+    Returns True, or raises GradcheckError, which names the input, the entry and both values.
+    """
+    rng = np.random.default_rng(seed)
+    inputs = [as_float64(x) for x in inputs]
+    places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+    if not places:
+        raise TypeError("gradcheck: none of the inputs is an array of real numbers")
+
+    weights = rng.standard_normal(fn(*inputs).shape)
+    compare(fn, inputs, places, weights, tolerance, step, "gradient")
+    if order > 1:
+        along = {i: rng.standard_normal(inputs[i].shape) for i in places}
+
+        def slope(*values):
+            """The gradient along a random direction: as differentiable as `fn` itself."""
+            wanted = [values[i] for i in places]
+            gradients = grad(fn(*values), wanted, gradient=weights, create_graph=True)
+            return sum((g * along[i]).sum() for g, i in zip(gradients, places))
+
+        compare(slope, inputs, places, 1.0, tolerance, step, "second derivative")
+    return True
+
+
+def as_float64(x):
+    x = x.data if isinstance(x, Tensor) else x
+    if isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
+        return Tensor(np.array(x, np.float64), requires_grad=True)
+    return x
+
+
+def compare(function, inputs, places, weights, tolerance, step, what):
+    """Hold the gradient of (function * weights).sum() against differences, entry by entry."""
+    result = function(*inputs)
+    if result.requires_grad:
+        weights = np.broadcast_to(weights, result.shape)
+        analytic = grad(result, [inputs[i] for i in places], gradient=weights)
+    else:  # the gradient of a linear function is constant
+        analytic = [Tensor(np.zeros(inputs[i].shape)) for i in places]
+    for i, by_rule in zip(places, analytic):
+        x = inputs[i].data
+        for index in np.ndindex(x.shape):
+            middle = x[index]
+            x[index] = middle + step
+            above = function(*inputs).data.copy()
+            x[index] = middle - step
+            below = function(*inputs).data
+            numerical = float(((above - below) * weights).sum()) / (2 * step)
+            x[index] = middle
+            error = abs(by_rule.data[index] - numerical) / max(1.0, abs(numerical))
+            if not error < tolerance:
+                raise GradcheckError(
+                    f"{what} of input {i} at {list(index)}: by the rule {by_rule.data[index]:.10g}, "
+                    f"by differences {numerical:.10g} (relative error {error:.1e})"
+                )

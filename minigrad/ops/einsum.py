@@ -1,0 +1,65 @@
+"""Einstein summation: any sum of products over named axes."""
+
+import string
+
+import numpy as np
+
+from ..tape import op
+from .select import put
+
+
+@op
+def einsum(subscripts, *operands):
+    """np.einsum(subscripts, *operands), with every subscript string that NumPy takes.
+
+    The derivative with respect to one operand is an einsum too: of the gradient and all the other
+    operands, with that operand's axes as its result.
+    """
+
+    def doperands(g, i):
+        names, shape = terms[i], shapes[i]
+        # An axis of size 1 that was stretched is summed over like one that is not there.
+        axes = [n for n, size in zip(names, shape) if size == sizes[n]]
+        rest = [(terms[j], operands[j]) for j in range(len(terms)) if j != i]
+        known = set(result).union(*(term for term, _ in rest))
+        unique = list(dict.fromkeys(axes))
+        made = [n for n in unique if n in known]
+        spec = ",".join(["".join(result), *("".join(term) for term, _ in rest)])
+        d = np.einsum(f"{spec}->{''.join(made)}", g, *(x for _, x in rest))
+        # An axis that only this operand has was summed over alone: its entries share one gradient.
+        size = dict(zip(made, d.shape))
+        d = d.reshape([size.get(n, 1) for n in unique])
+        d = np.broadcast_to(d, [sizes[n] for n in unique])
+        kept = [sizes[n] for n in axes]
+        if len(unique) < len(axes):  # a name that occurs twice: the gradient lies on the diagonal
+            grid = np.meshgrid(*(np.arange(sizes[n]) for n in unique), indexing="ij")
+            d = put(d, tuple(grid[unique.index(n)] for n in axes), kept)
+        return d.reshape(shape)
+
+    terms, result = named_axes(subscripts, [x.ndim for x in operands])
+    shapes = [x.shape for x in operands]
+    sizes = {}
+    for term, shape in zip(terms, shapes):
+        for name, size in zip(term, shape):
+            sizes[name] = size if sizes.get(name, 1) == 1 else sizes[name]
+    return np.einsum(subscripts, *operands), doperands
+
+
+def named_axes(subscripts, ndims):
+    """One letter for each axis of each operand, and those of the result: "...ij,jk" spelled out."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"{subscripts!r} names {len(terms)} operands, and {len(ndims)} were given")
+    unused = [c for c in string.ascii_letters if c not in subscripts]
+    hidden = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims)]
+    batch = unused[: max(hidden, default=0)]  # the axes that an ellipsis stands for
+    named = []
+    for term, count, ndim in zip(terms, hidden, ndims):
+        named.append(list(term.replace("...", "".join(batch[len(batch) - count :]))))
+        if len(named[-1]) != ndim or count < 0:
+            raise ValueError(f"{term!r} in {subscripts!r} does not fit an operand with {ndim} axes")
+    if arrow:
+        return named, list(output.replace("...", "".join(batch)))
+    letters = inputs.replace("...", "").replace(",", "")
+    return named, batch + sorted(c for c in set(letters) if letters.count(c) == 1)

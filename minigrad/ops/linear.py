@@ -1,0 +1,69 @@
+"""Products of matrices."""
+
+import numpy as np
+
+from ..tape import op
+
+
+@op
+def matmul(a, b):
+    """a @ b, batched over the leading axes: (..., n, k) @ (..., k, m) -> (..., n, m).
+
+    With a 2-D `b` the leading axes of `a` are just rows: one flat product, forward and backward,
+    which is many times faster than a batch of small ones. 1-D operands work as in NumPy.
+    """
+    check_inner(a, b)
+
+    def da(g):
+        d = g.reshape(full) @ columns.mT
+        if flat:
+            return d.reshape(a_shape)
+        return d[..., 0, :] if len(a_shape) == 1 else d
+
+    def db(g):
+        d = rows.mT @ g.reshape(full)
+        return d.reshape(b_shape) if flat else d
+
+    a_shape, b_shape = a.shape, b.shape
+    flat = b.ndim <= 2
+    rows = a.reshape(-1, a_shape[-1]) if flat or a.ndim == 1 else a
+    columns = b.reshape(-1, 1) if b.ndim == 1 else b
+    y = rows @ columns
+    full = y.shape
+    batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
+    return y.reshape(batch + a_shape[-2:-1] + b_shape[-2:][1:]), da, db
+
+
+@op
+def linear(x, weight, bias=None):
+    """x @ weight + bias in one pass: (..., k) @ (k, m) + (m,) -> (..., m)."""
+    check_inner(x, weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight has shape {weight.shape}; it has to be 2-D (inputs, outputs)")
+
+    def dx(g):
+        return (g.reshape(-1, m) @ weight.T).reshape(x_shape)
+
+    def dweight(g):
+        return rows.T @ g.reshape(-1, m)
+
+    def dbias(g):
+        return g
+
+    x_shape, (k, m) = x.shape, weight.shape
+    rows = x.reshape(-1, k)  # (..., k) -> (N, k)
+    y = rows @ weight
+    if bias is not None:
+        y += bias
+    return y.reshape(*x_shape[:-1], m), dx, dweight, dbias
+
+
+def check_inner(a, b):
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError(f"{a.shape} @ {b.shape}: a matrix product needs axes; use * for a scalar")
+    inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
+    if a.shape[-1] != inner:
+        raise ValueError(
+            f"{a.shape} @ {b.shape}: inner sizes {a.shape[-1]} and {inner} differ; the last axis "
+            "of the left has to be as long as the last but one of the right"
+        )

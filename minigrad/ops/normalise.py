@@ -1,0 +1,149 @@
+"""Ops that look at a whole row: softmax and its kin, the loss made of it, and normalisation."""
+
+import numpy as np
+
+from ..tape import op
+from ..tensor import Tensor, plain
+from .reduce import entries, spread
+from .select import put
+
+
+def row_maximum(x, axis):
+    """The largest entry of each row, as plain numbers: subtracting it changes no softmax, it only
+    keeps exp from overflowing. A row of -inf alone has 0, so that its exp is 0 and not NaN."""
+    if x.size == 0:
+        return 0
+    top = plain(x).max(axis=axis, keepdims=True)
+    return np.where(np.isneginf(top), 0, top)
+
+
+def row_sum(x, axis=-1):
+    """The sum of each row, its axis kept. Short rows are summed several times faster by a product
+    with a vector of ones than by `.sum`."""
+    n = x.shape[axis] if isinstance(axis, int) else 0
+    if axis not in (-1, x.ndim - 1) or n > 512 or x.dtype == np.float16:
+        return x.sum(axis=axis, keepdims=True)
+    return (x.reshape(-1, n) @ np.ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
+
+
+@op
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along `axis`. A row that is -inf throughout (nothing to attend to)
+    gives zeros, with zero gradient."""
+
+    def dx(g):
+        d = g * y
+        d -= y * row_sum(d, axis)
+        return d
+
+    e = x - row_maximum(x, axis)
+    e = np.exp(e, out=e)
+    total = row_sum(e, axis)
+    e /= total + (plain(total) == 0)
+    y = e
+    return y, dx
+
+
+@op
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along `axis`, without the detour over a product that underflows."""
+
+    def dx(g):
+        return g - np.exp(y) * row_sum(g, axis)
+
+    y = x - row_maximum(x, axis)
+    y -= np.log(row_sum(np.exp(y), axis))
+    return y, dx
+
+
+@op
+def logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))) along `axis`, an integer or a tuple of them (None: all)."""
+
+    def dx(g):
+        return spread(g, x.shape, axis, keepdims) * e / total
+
+    top = row_maximum(x, axis)
+    e = np.exp(x - top)
+    total = e.sum(axis=axis, keepdims=True)
+    y = np.log(total) + top
+    total = total + (plain(total) == 0)
+    return y if keepdims else np.squeeze(y, axis), dx
+
+
+@op
+def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
+    """The mean of -log softmax(logits)[target] over the targets that are not `ignore_index`.
+
+    `logits` (..., V), `targets` integers (...). With label smoothing e the target distribution is
+    1 - e on the target plus e / V on every class (section 5.4 of the paper; Szegedy et al. 2016).
+    Where no target counts the loss is 0.
+    """
+
+    def dlogits(g):
+        weights = g * (counts / total)  # (N, 1)
+        d = less(p * weights, (rows, ids), weights[:, 0] * (1 - label_smoothing))
+        if label_smoothing:
+            d -= weights * (label_smoothing / classes)
+        return d.reshape(shape)
+
+    shape = logits.shape
+    ids, counts = counted_targets(targets, shape, ignore_index)  # (N,), (N, 1)
+    classes, rows, total = shape[-1], np.arange(len(ids)), float(np.maximum(counts.sum(), 1))
+    counts = counts.astype(logits.dtype)
+    x = logits.reshape(-1, classes)  # (..., V) -> (N, V)
+    x = x - row_maximum(x, -1)
+    picked = (1 - label_smoothing) * x[rows, ids]
+    if label_smoothing:
+        picked = picked + label_smoothing * x.mean(axis=-1)
+    e = np.exp(x, out=x)
+    norm = row_sum(e)
+    loss = ((np.log(norm)[:, 0] - picked) * counts[:, 0]).sum() / total
+    e /= norm
+    p = e
+    return loss, dlogits
+
+
+def counted_targets(targets, shape, ignore_index):
+    """The targets as one row of valid ids, and a column of 1 where a target counts, 0 where not."""
+    targets = np.asarray(targets)
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"targets have to be integers, not {targets.dtype}")
+    if not shape or targets.shape != shape[:-1]:
+        raise ValueError(
+            f"logits of shape {shape} need targets of shape {shape[:-1]}, not {targets.shape}"
+        )
+    ids = targets.reshape(-1)
+    counts = np.ones(ids.shape, bool) if ignore_index is None else ids != ignore_index
+    ids = np.where(counts, ids, 0)
+    if ids.size and not (0 <= ids.min() and ids.max() < shape[-1]):
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise IndexError(f"target {wrong} is outside the {shape[-1]} classes of logits {shape}")
+    return ids, counts[:, None]
+
+
+def less(d, index, values):
+    """d with `values` taken off at `index`, which names no entry twice; in place on an array."""
+    if isinstance(d, Tensor):
+        return d - put(values, index, d.shape)
+    d[index] -= values
+    return d
+
+
+@op
+def normalize(x, axis=-1, eps=1e-5):
+    """(x - mean) / sqrt(variance + eps) along `axis`, an integer or a tuple: layer normalisation
+    before its gamma and beta (Ba et al. 2016)."""
+
+    def dx(g):
+        d = g - row_sum(g, axis) * share
+        d -= y * (row_sum(g * y, axis) * share)
+        d *= scale
+        return d
+
+    share = 1 / entries(x.shape, axis)
+    centred = x - row_sum(x, axis) * share
+    scale = 1 / np.sqrt(row_sum(centred * centred, axis) * share + eps)
+    centred *= scale
+    y = centred
+    return y, dx

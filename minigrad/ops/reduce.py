@@ -1,0 +1,143 @@
+"""Ops that bring an axis (or several, or all) down to one entry: `axis` and `keepdims` as in NumPy."""
+
+import numpy as np
+
+from ..tape import op
+from ..tensor import plain
+
+
+def spread(g, shape, axis, keepdims):
+    """The gradient of a reduced array, with each entry repeated along the axes it came from."""
+    if not keepdims and axis is not None:
+        g = np.expand_dims(g, axis)
+    return np.broadcast_to(g, shape)
+
+
+def entries(shape, axis):
+    """How many entries go into one sum over `axis`."""
+    if axis is None:
+        axis = tuple(range(len(shape)))
+    return int(np.prod([shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]))
+
+
+@op
+def sum(x, axis=None, keepdims=False):
+    """The sum over `axis`, an integer or a tuple of them (None: all)."""
+
+    def dx(g):
+        return spread(g, shape, axis, keepdims)
+
+    shape = x.shape
+    return x.sum(axis=axis, keepdims=keepdims), dx
+
+
+@op
+def mean(x, axis=None, keepdims=False):
+    """The mean over `axis`, an integer or a tuple of them (None: all)."""
+
+    def dx(g):
+        return spread(g / count, shape, axis, keepdims)
+
+    shape = x.shape
+    y = x.mean(axis=axis, keepdims=keepdims)
+    count = entries(shape, axis)
+    return y, dx
+
+
+@op
+def max(x, axis=None, keepdims=False):
+    """The largest entry along `axis`; entries that tie for it share the gradient evenly."""
+
+    def dx(g):
+        return spread(g, x.shape, axis, keepdims) * share(x, largest, axis)
+
+    y = x.max(axis=axis, keepdims=keepdims)
+    largest = spread(y, x.shape, axis, keepdims)
+    return y, dx
+
+
+@op
+def min(x, axis=None, keepdims=False):
+    """The smallest entry along `axis`; entries that tie for it share the gradient evenly."""
+
+    def dx(g):
+        return spread(g, x.shape, axis, keepdims) * share(x, smallest, axis)
+
+    y = x.min(axis=axis, keepdims=keepdims)
+    smallest = spread(y, x.shape, axis, keepdims)
+    return y, dx
+
+
+@op
+def var(x, axis=None, keepdims=False, ddof=0):
+    """The variance over `axis`: the mean square distance to the mean, with n - ddof for n."""
+
+    def dx(g):
+        return spread(g * (2 / count), centred.shape, axis, keepdims) * centred
+
+    count = entries(x.shape, axis) - ddof
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return (centred * centred).sum(axis=axis, keepdims=keepdims) / count, dx
+
+
+@op
+def std(x, axis=None, keepdims=False, ddof=0):
+    """The standard deviation over `axis`; its gradient is 0 where it is 0."""
+
+    def dx(g):
+        slope = np.where(y == 0, 0, g / (np.where(y == 0, 1, y) * count))
+        return spread(slope, centred.shape, axis, keepdims) * centred
+
+    count = entries(x.shape, axis) - ddof
+    centred = x - x.mean(axis=axis, keepdims=True)
+    y = np.sqrt((centred * centred).sum(axis=axis, keepdims=keepdims) / count)
+    return y, dx
+
+
+@op
+def prod(x, axis=None, keepdims=False):
+    """The product over `axis` (None: all). With a zero among them, the gradient of that zero is
+    the product of the others."""
+
+    def dx(g):
+        flat = x.reshape(-1) if axis is None else x
+        along = 0 if axis is None else axis
+        others = before(flat, along) * np.flip(before(np.flip(flat, along), along), along)
+        return spread(g, x.shape, axis, keepdims) * others.reshape(x.shape)
+
+    return x.prod(axis=axis, keepdims=keepdims), dx
+
+
+def before(x, axis):
+    """For each entry the product of those before it along `axis`, by doubling: shifted by 1, then
+    times itself shifted by 1, 2, 4, ..."""
+    y, shift = shifted(x, 1, axis), 1
+    while shift < x.shape[axis]:
+        y = y * shifted(y, shift, axis)
+        shift *= 2
+    return y
+
+
+def shifted(x, by, axis):
+    """x moved by `by` places along `axis`, with ones coming in."""
+    lead = (slice(None),) * (axis % x.ndim)
+    ones = np.ones_like(plain(x)[(*lead, slice(0, by))])
+    return np.concatenate([ones, x[(*lead, slice(0, x.shape[axis] - ones.shape[axis]))]], axis)
+
+
+@op
+def cumsum(x, axis=None):
+    """Running sums along `axis` (None: of x as one flat row)."""
+
+    def dx(g):
+        along = 0 if axis is None else axis
+        return np.flip(np.cumsum(np.flip(g, along), along), along).reshape(shape)
+
+    shape = x.shape
+    return np.cumsum(x, axis), dx
+
+
+def share(x, extreme, axis):
+    """1 for the entry that is the extreme of its row, 1/n where n entries tie, 0 elsewhere."""
+    hit = x == extreme
+    return (hit / hit.sum(axis=axis, keepdims=True)).astype(x.dtype)

@@ -1,0 +1,129 @@
+"""Ops that choose entries: by index, by mask, by chance."""
+
+import numpy as np
+
+from ..tape import op
+from ..tensor import Tensor, plain
+
+
+@op
+def getitem(x, index):
+    """x[index], with slices, integers, None, Ellipsis, integer and boolean arrays."""
+
+    def dx(g):
+        return put(g, index, shape)
+
+    shape = x.shape
+    return x[index], dx
+
+
+@op
+def put(values, index, shape):
+    """Zeros of `shape`, with `values` added in at `index`: what getitem does, the other way round.
+    Where an index occurs twice, both values count."""
+
+    def dvalues(g):
+        return g[index]
+
+    values = plain(values)  # linear: the rule needs none of them
+    y = np.zeros(shape, values.dtype)
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, (np.ndarray, list)) for part in parts):
+        np.add.at(y, index, values)
+    else:
+        y[index] = values  # slices and integers name no entry twice
+    return y, dvalues
+
+
+def take(x, indices, axis=None):
+    """The entries of x at the integers `indices` along `axis` (None: of x as one flat row)."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    indices = np.asarray(plain(indices))
+    if axis is None:
+        return getitem(x.reshape(-1), indices)
+    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+
+
+@op
+def embedding(table, ids):
+    """The rows of `table` (V, D) at integer `ids` (...): (..., D). Repeated ids add up backward."""
+
+    def dtable(g):
+        return add_rows(g.reshape(-1, shape[1]), ids.reshape(-1), shape[0])
+
+    shape = table.shape
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"ids have to be integers, not {ids.dtype}")
+    if len(shape) != 2:
+        raise ValueError(f"table has shape {shape}; it has to be 2-D (number of ids, width)")
+    if ids.size and not (0 <= ids.min() and ids.max() < shape[0]):
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise IndexError(f"id {wrong} is outside the table, which has rows 0 to {shape[0] - 1}")
+    return table[ids], dtable
+
+
+@op
+def add_rows(rows, ids, count):
+    """(N, D) -> (count, D): row i is the sum of the `rows` whose id is i."""
+
+    def drows(g):
+        return g[ids]
+
+    rows = plain(rows)  # linear: the rule needs none of them
+    y = np.zeros((count, rows.shape[1]), rows.dtype)
+    if count <= 64:  # a one-hot product is the fastest way for a tiny vocabulary
+        one_hot = (np.arange(count)[:, None] == ids).astype(rows.dtype)
+        np.matmul(one_hot, rows, out=y)
+    elif len(ids):
+        order = np.argsort(ids, kind="stable")
+        present, starts = np.unique(ids[order], return_index=True)
+        y[present] = np.add.reduceat(rows[order], starts, axis=0)
+    return y, drows
+
+
+@op
+def where(condition, a, b):
+    """a where `condition` is true, b elsewhere."""
+
+    def da(g):
+        return np.where(condition, g, 0)
+
+    def db(g):
+        return np.where(condition, 0, g)
+
+    return np.where(condition, a, b), da, db
+
+
+@op
+def masked_fill(x, mask, value):
+    """x with the number `value` wherever `mask` (broadcastable to x) is True."""
+
+    def dx(g):
+        return np.where(mask, 0, g)
+
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise TypeError(f"mask has to be boolean, not {mask.dtype}: write `tokens == pad_id`")
+    return np.where(mask, value, x), dx
+
+
+@op
+def thinned(x, keep, scale):
+    """x where `keep` is True, times `scale`; 0 elsewhere."""
+
+    def dx(g):
+        return np.where(keep, g * scale, 0)
+
+    return np.where(keep, x * scale, 0), dx
+
+
+def dropout(x, p, rng):
+    """Each entry of x is dropped (0) with probability p; the others grow by 1 / (1 - p), so that
+    the expected value stays. `rng` is a np.random.Generator. (Srivastava et al. 2014)"""
+    if not 0 <= p < 1:
+        raise ValueError(f"dropout: p is the probability to drop an entry, 0 <= p < 1; not {p}")
+    if p == 0:
+        return x
+    keep = rng.random(x.shape, dtype=np.float32) >= p
+    return thinned(x, keep, 1 / (1 - p))

@@ -1,0 +1,124 @@
+"""Ops that move entries without changing them; each rule moves the gradient back."""
+
+import numpy as np
+
+from ..tape import op
+from ..tensor import Tensor
+
+
+@op
+def reshape(x, shape):
+    """The same entries in another shape; one size may be -1."""
+
+    def dx(g):
+        return g.reshape(old)
+
+    old = x.shape
+    return x.reshape(shape), dx
+
+
+@op
+def transpose(x, axes=None):
+    """The axes in another order (None: reversed)."""
+
+    def dx(g):
+        return np.transpose(g, None if axes is None else np.argsort(np.mod(axes, g.ndim)))
+
+    return np.transpose(x, axes), dx
+
+
+@op
+def swapaxes(x, axis1, axis2):
+    """Two axes exchanged."""
+
+    def dx(g):
+        return np.swapaxes(g, axis1, axis2)
+
+    return np.swapaxes(x, axis1, axis2), dx
+
+
+@op
+def broadcast_to(x, shape):
+    """x repeated to a larger shape."""
+
+    def dx(g):
+        return g  # the tape sums it over the repeated axes
+
+    return np.broadcast_to(x, shape), dx
+
+
+@op
+def expand_dims(x, axis):
+    """New axes of size 1 at `axis`."""
+
+    def dx(g):
+        return g.reshape(old)
+
+    old = x.shape
+    return np.expand_dims(x, axis), dx
+
+
+@op
+def squeeze(x, axis=None):
+    """Axes of size 1 dropped (None: all of them)."""
+
+    def dx(g):
+        return g.reshape(old)
+
+    old = x.shape
+    return np.squeeze(x, axis), dx
+
+
+@op
+def flip(x, axis=None):
+    """The entries along `axis` (None: along all) in reverse order."""
+
+    def dx(g):
+        return np.flip(g, axis)
+
+    return np.flip(x, axis), dx
+
+
+@op
+def joined(axis, *arrays):
+    """`arrays` one after another along `axis`."""
+
+    def darrays(g, i):
+        return g[(slice(None),) * place + (slice(ends[i] - sizes[i], ends[i]),)]
+
+    y = np.concatenate(arrays, axis)
+    place = axis % y.ndim
+    sizes = [array.shape[place] for array in arrays]
+    ends = np.cumsum(sizes).tolist()
+    return y, darrays
+
+
+def concatenate(arrays, axis=0):
+    """`arrays` one after another along `axis`."""
+    return joined(axis, *arrays)
+
+
+def stack(arrays, axis=0):
+    """`arrays` of one shape beside each other along a new axis."""
+    return joined(axis, *(expand_dims(array, axis) for array in arrays))
+
+
+def split(x, sections, axis=0):
+    """x cut along `axis` into so many equal parts, or before each index of a list: a list."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    pieces = np.split(np.arange(x.shape[axis]), sections)  # its errors are ours
+    before = (slice(None),) * (axis % x.ndim)
+    starts = np.cumsum([0, *(len(piece) for piece in pieces)]).tolist()
+    return [x[(*before, slice(start, end))] for start, end in zip(starts, starts[1:])]
+
+
+@op
+def pad(x, pad_width, constant_values=0.0):
+    """`constant_values` put around x: `pad_width` as in np.pad, a number or (before, after) for each axis."""
+
+    def dx(g):
+        return g[tuple(slice(before, before + n) for (before, _), n in zip(widths, shape))]
+
+    shape = x.shape
+    widths = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
+    return np.pad(x, widths, constant_values=constant_values), dx

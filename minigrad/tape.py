@@ -1,0 +1,184 @@
+"""The tape: `op` makes a function of arrays differentiable and records each call as a Node."""
+
+import functools
+import inspect
+import types
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from .dtypes import in_one_dtype, result_in
+from .errors import explained
+from .tensor import Tensor, plain, tick
+
+# Per thread (and per asyncio task): whether ops are recorded, and whose call they belong to.
+recording = ContextVar("recording", default=True)
+scope = ContextVar("scope", default=None)
+
+
+class Scope:
+    """One call of a module, within the call of another (`outer`) or of none."""
+
+    __slots__ = ("module", "outer")
+
+    def __init__(self, module, outer):
+        self.module = module
+        self.outer = outer
+
+
+class Node:
+    """One recorded call of an op.
+
+    `args` are the call's arguments, where a tensor that needs a gradient stands as its *origin*:
+    the Node that made it, or the leaf Tensor itself. They are the graph, and with `fn` they suffice
+    to compute it again. `edges` are triples (origin, number of the rule, pullback) for backward.
+    A node never holds its own tensor, so a graph is freed by reference counts alone.
+    """
+
+    __slots__ = (
+        *("fn", "args", "kwargs", "edges", "shape", "dtype", "tick", "scope"),
+        *("changed", "name", "value", "retained"),
+    )
+
+    def __init__(self, fn, args, kwargs, edges, value):
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.edges = edges
+        self.shape = value.shape
+        self.dtype = value.dtype
+        self.tick = tick()
+        self.scope = scope.get()
+        self.changed = 0  # the tick at which its tensor's data was changed in place
+        self.name = None  # given by Tensor.named, which keeps the `value` too
+        self.value = None
+        self.retained = None  # a weak reference to the tensor that wants its `.grad`
+
+    @property
+    def op_name(self):
+        return self.fn.__name__
+
+    def free(self):
+        """Drop all that backward needed; the node stays, as a mark that it was there."""
+        self.args = self.kwargs = self.edges = self.value = None
+
+
+def op(fn=None, *, cast=True):
+    """Make `fn` an op: a differentiable function of tensors, recorded when it is called.
+
+    `fn` is a plain function of arrays. It returns its value and then, for each input that has a
+    derivative, a rule: an inner function named `d` + the input's name, which takes the gradient of
+    the loss with respect to the value and returns that with respect to the input (the pullback).
+
+        @mg.op
+        def sinh(x):
+            def dx(g): return g * np.cosh(x)
+            return np.sinh(x), dx
+
+    Broadcasting is undone and the dtype kept for it. For higher derivatives the same function is
+    called on tensors, where NumPy's functions and operators are ops themselves; so write a rule
+    with these, and do not fill arrays in place except temporaries (`e -= m`).
+    An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
+    `cast=False` leaves the dtypes to the function.
+    """
+    if fn is None:
+        return functools.partial(op, cast=cast)
+    signature = inspect.signature(fn)
+    slots, many = inputs_with_a_rule(fn, signature)
+    others = [i for i in range(len(signature.parameters)) if i not in slots]
+    slot_names = {list(signature.parameters)[i] for i in slots}
+    if many:
+        fn = rule_for_each(fn, slots[0])
+
+    @functools.wraps(fn)
+    def call(*args, **kwargs):
+        if kwargs:
+            if not slot_names.isdisjoint(kwargs):
+                bound = signature.bind(*args, **kwargs)
+                args, kwargs = bound.args, bound.kwargs
+            kwargs = {key: plain(value) for key, value in kwargs.items()}
+        values = list(args)
+        inputs = range(slots[0], len(args)) if many else slots
+        tracked = []  # (which rule, which argument) for the inputs that need a gradient
+        dtype, uniform = None, True
+        for rule, i in enumerate(inputs):
+            if i == len(args):
+                break  # an optional input that was left out
+            arg = args[i]
+            if isinstance(arg, Tensor):
+                array = values[i] = arg._data
+                if arg._requires_grad:
+                    tracked.append((rule, i))
+                if dtype is None:
+                    dtype = array.dtype
+                elif array.dtype is not dtype:
+                    uniform = False
+            elif type(arg) is not float and type(arg) is not int:
+                uniform = False
+        for i in others:
+            if i < len(args):
+                values[i] = plain(args[i])
+        try:
+            if cast and (not uniform or dtype is None):
+                given = [i for i in inputs if i < len(args)]
+                arrays, dtype = in_one_dtype(
+                    [values[i] for i in given], [isinstance(args[i], Tensor) for i in given]
+                )
+                for i, array in zip(given, arrays):
+                    values[i] = array
+            value, *pullbacks = fn(*values, **kwargs)
+        except Exception as error:
+            raise explained(fn.__name__, values, error) from error
+
+        if type(value) is not np.ndarray or (value.dtype is not dtype and cast):
+            value = plain(value)
+            value = result_in(value, dtype) if cast else np.asarray(value)
+        if not (tracked and recording.get()):
+            return Tensor.made_by(None, value)
+        edges = []
+        for rule, i in tracked:
+            origin = values[i] = args[i].origin
+            edges.append((origin, rule, pullbacks[rule]))
+        return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
+
+    call.fn = fn
+    return call
+
+
+def inputs_with_a_rule(fn, signature):
+    """The positions of the inputs x for which `fn` defines a rule dx, and whether it is one `*xs`."""
+    rules = {c.co_name for c in fn.__code__.co_consts if isinstance(c, types.CodeType)}
+    parameters = list(signature.parameters.values())
+    slots = tuple(i for i, p in enumerate(parameters) if "d" + p.name in rules)
+    if not slots:
+        raise TypeError(
+            f"op {fn.__name__}: no rule found. For each input x that has a derivative, define an "
+            "inner function dx(g) and return (value, dx)"
+        )
+    return slots, parameters[slots[0]].kind is inspect.Parameter.VAR_POSITIONAL
+
+
+def rule_for_each(fn, first):
+    """`fn` with a rule of its own for each of the many inputs from argument `first` on."""
+
+    @functools.wraps(fn)
+    def many(*args, **kwargs):
+        value, rule = fn(*args, **kwargs)
+        return value, *(functools.partial(rule, i=i) for i in range(len(args) - first))
+
+    return many
+
+
+@contextmanager
+def recorded(on):
+    token = recording.set(on)
+    try:
+        yield
+    finally:
+        recording.reset(token)
+
+
+def no_grad():
+    """Within `with mg.no_grad():`, or a function decorated with it, nothing is recorded."""
+    return recorded(False)
