@@ -1,0 +1,64 @@
+"""From pairs of token ids to arrays: padding after the end, and the shift of teacher forcing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .vocab import END, PAD, START
+
+POOL = 32  # batches' worth of examples that are sorted by length together
+
+
+@dataclass
+class Batch:
+    """`src` (B, S); `tgt_in` and `tgt_out` (B, T): at each position the decoder reads `tgt_in` up
+    to there and is asked for `tgt_out`, the next token. Rows are padded after their end."""
+
+    src: np.ndarray
+    tgt_in: np.ndarray
+    tgt_out: np.ndarray
+
+    @property
+    def num_tokens(self):
+        """How many target tokens are real: what the loss is a mean over."""
+        return int((self.tgt_out != PAD).sum())
+
+
+def make_batch(pairs):
+    """A Batch of (source ids, target ids). Here alone start and end are added: the decoder
+    is given the target shifted right by one (figure 1)."""
+    return Batch(
+        src=source_rows([src for src, _ in pairs]),
+        tgt_in=padded([[START, *tgt] for _, tgt in pairs]),
+        tgt_out=padded([[*tgt, END] for _, tgt in pairs]),
+    )
+
+
+def source_rows(sources):
+    """Source ids as an array (B, S), each row with its end token."""
+    return padded([[*src, END] for src in sources])
+
+
+def padded(rows):
+    """Rows of ids of unequal length as one array, with padding after the end of the shorter."""
+    width = max(len(row) for row in rows)
+    ids = np.full((len(rows), width), PAD)
+    for row, values in zip(ids, rows):
+        row[: len(values)] = values
+    return ids
+
+
+def shuffled_batches(pairs, batch_size, rng):
+    """One pass over `pairs` in random order, in batches of similar length: little padding."""
+    order = rng.permutation(len(pairs))
+    batches = []
+    for start in range(0, len(order), POOL * batch_size):
+        pool = sorted(order[start : start + POOL * batch_size], key=lambda i: length(pairs[i]))
+        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    for i in rng.permutation(len(batches)):
+        yield make_batch([pairs[j] for j in batches[i]])
+
+
+def length(pair):
+    src, tgt = pair
+    return len(src) + len(tgt)

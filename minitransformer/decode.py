@@ -1,0 +1,34 @@
+"""From a trained model to text: one token at a time, each chosen from what was written before."""
+
+import numpy as np
+
+import minigrad as mg
+
+from .vocab import END, PAD, START
+
+
+def greedy_decode(model, src, max_length=None):
+    """The most probable next token, again and again, until the end token: a list of id lists.
+
+    `src` (B, S) are source ids. Each result is without start and end; one that has not ended after
+    `max_length` tokens (default: the model's own limit) is cut there.
+    """
+    limit = model.config.max_length - 1  # the decoder reads the start token too
+    limit = limit if max_length is None else min(max_length, limit)
+    was_training = model.training
+    model.eval()
+    written = np.full((len(src), 1), START)
+    ended = np.zeros(len(src), bool)
+    with mg.no_grad():
+        memory = model.encode(src)
+        while not ended.all() and written.shape[1] <= limit:
+            logits = model.decode(written, memory, src).data[:, -1]  # of the next token: (B, V)
+            token = np.where(ended, PAD, logits.argmax(axis=-1))
+            written = np.concatenate([written, token[:, None]], axis=1)  # (B, T) -> (B, T + 1)
+            ended |= token == END
+    model.train(was_training)
+    return [until_end(row) for row in written[:, 1:].tolist()]
+
+
+def until_end(ids):
+    return ids[: ids.index(END)] if END in ids else ids

@@ -1,0 +1,29 @@
+"""Which positions may be attended to: 1 (True) may, 0 (False) is hidden. Always."""
+
+import numpy as np
+
+
+def padding_mask(tokens, pad_id=0):
+    """True where a token is real, False where it is padding: (B, T) -> (B, 1, 1, T).
+
+    The axes of size 1 stand for every head and every query.
+    """
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 2:
+        raise ValueError(f"padding_mask: tokens have shape {tokens.shape}; give (batch, time)")
+    return (tokens != pad_id)[:, None, None, :]
+
+
+def look_ahead_mask(length):
+    """True at and before each query's own position: (1, 1, T, T), the lower triangle.
+
+    With it a position of the decoder sees only what was written before (section 3.2.3).
+    """
+    return np.tri(length, dtype=bool)[None, None]
+
+
+def combine_masks(a, b):
+    """The product of two masks: a position must be allowed by both. None hides nothing."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a & b

@@ -1,0 +1,48 @@
+"""How good a model is, on sentences that it has not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import minigrad as mg
+
+from .batching import make_batch, source_rows
+from .decode import greedy_decode
+from .vocab import PAD
+
+BATCH_SIZE = 200  # sentences that are decoded together
+
+
+@dataclass
+class Evaluation:
+    """`loss` is the mean over the real target tokens, `exact_match` the share of sentences that
+    were decoded without a single wrong token, `predictions` the decoded ids."""
+
+    loss: float
+    exact_match: float
+    predictions: list
+
+
+def batch_loss(model, batch, label_smoothing=0.0):
+    """Cross-entropy per real target token, the decoder being given the right tokens before each."""
+    logits = model(batch.src, batch.tgt_in)
+    return mg.cross_entropy(
+        logits, batch.tgt_out, ignore_index=PAD, label_smoothing=label_smoothing
+    )
+
+
+def evaluate(model, pairs):
+    """An Evaluation of `model` on `pairs` of source and target ids."""
+    was_training = model.training
+    model.eval()
+    total, tokens, predictions = 0.0, 0, []
+    for start in range(0, len(pairs), BATCH_SIZE):
+        part = pairs[start : start + BATCH_SIZE]
+        batch = make_batch(part)
+        with mg.no_grad():
+            total += batch_loss(model, batch).item() * batch.num_tokens
+        tokens += batch.num_tokens
+        predictions += greedy_decode(model, source_rows([src for src, _ in part]))
+    model.train(was_training)
+    right = [list(predicted) == list(tgt) for predicted, (_, tgt) in zip(predictions, pairs)]
+    return Evaluation(total / tokens, float(np.mean(right)), predictions)

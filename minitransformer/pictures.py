@@ -1,0 +1,78 @@
+"""Pictures of a run: the loss curve, and the attention of one sentence. Drawn by Matplotlib."""
+
+from pathlib import Path
+
+from .attention_maps import attention_maps
+from .run import PICTURES
+
+try:
+    from matplotlib.figure import Figure
+except ImportError:  # an extra: training and translating work without it
+    Figure = None
+
+WITHOUT = 'pictures need Matplotlib: pip install "minitransformer[pictures]", or matplotlib alone'
+
+
+def save_pictures(run, text):
+    """Draw all pictures of a run into its folder, the attention for `text`: the paths written."""
+    return [save_loss_curve(run), *save_attention(run, text)]
+
+
+def save_loss_curve(run):
+    """Training and validation loss, and exact match, against the step: pictures/loss.svg."""
+    figure = new_figure(7, 4)
+    log = run.log()
+    losses = figure.subplots()
+    exact = losses.twinx()
+    curve(losses, log, "loss", "training loss", color="#9ecae1", linewidth=1)
+    curve(losses, log, "validation_loss", "validation loss", color="#08519c", marker="o")
+    curve(exact, log, "exact_match", "exact match (right axis)", color="#d95f02", marker="s")
+    losses.set_yscale("log")
+    losses.set_xlabel("step")
+    losses.set_ylabel("cross-entropy per token, nats")
+    exact.set_ylim(0, 1.05)
+    exact.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return write(figure, run, "loss.svg")
+
+
+def curve(axes, log, key, label, **style):
+    points = [(entry["step"], entry[key]) for entry in log if key in entry]
+    axes.plot(*zip(*points), label=label, **style) if points else None
+
+
+def save_attention(run, text):
+    """One picture for each kind of attention, a row of maps a layer and a map a head."""
+    return [save_map(run, text, maps) for maps in attention_maps(run, text).values()]
+
+
+def save_map(run, text, maps):
+    layers, heads = maps.weights.shape[:2]
+    side = 0.24 * max(len(maps.queries), len(maps.keys)) + 1.4  # inches; a token has 0.24
+    figure = new_figure(side * heads, side * layers + 0.5)
+    grid = figure.subplots(layers, heads, squeeze=False)
+    for layer in range(layers):
+        for head in range(heads):
+            axes = grid[layer, head]
+            image = axes.imshow(maps.weights[layer, head], vmin=0, vmax=1, cmap="Blues")
+            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=9)
+            axes.set_xticks(range(len(maps.keys)), maps.keys, rotation=90, fontsize=8)
+            axes.set_yticks(range(len(maps.queries)), maps.queries, fontsize=8)
+            axes.tick_params(length=0)
+    figure.colorbar(image, ax=grid, shrink=0.6, label="attention weight")
+    reads = "a row is the token that looks (in the decoder: that is written), a column what it sees"
+    figure.suptitle(f"{maps.title} attention: {text}\n{reads}", fontsize=10)
+    return write(figure, run, f"attention-{maps.title}.svg")
+
+
+def new_figure(width, height):
+    if Figure is None:
+        raise ModuleNotFoundError(WITHOUT)
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def write(figure, run, name):
+    folder = Path(run.folder, PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / name)
+    return folder / name

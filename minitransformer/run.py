@@ -1,0 +1,168 @@
+"""A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
+
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import tasks
+from .batching import source_rows
+from .config import TransformerConfig
+from .decode import greedy_decode
+from .transformer import Transformer
+from .vocab import Vocabulary
+
+FORMAT = 1  # of the folder; raised when an older program could not read a newer one
+CONFIG, VOCAB, WEIGHTS = "config.json", "vocabularies.json", "weights.npz"
+LOG, PICTURES = "log.jsonl", "pictures"
+
+
+@dataclass
+class Run:
+    """A trained (or half-trained) model with all that is needed to use it and to repeat it."""
+
+    folder: Path
+    task: tasks.Task
+    model: Transformer
+    source_vocab: Vocabulary
+    target_vocab: Vocabulary
+    settings: dict  # of the training
+
+    def encode_source(self, text):
+        """The ids of a source text. Raises ValueError, with the reason, for what this model cannot
+        read: nothing at all, unknown words, too many tokens, or not what the task is about."""
+        if not text.strip():
+            raise ValueError("the sentence is empty; give at least one word")
+        self.task.check(text)
+        text = self.task.rewrite(text)
+        unknown = self.source_vocab.unknown(text)
+        if unknown:
+            raise ValueError(
+                f"unknown to this model: {', '.join(map(repr, unknown))}. It knows "
+                f"{len(self.source_vocab)} {self.source_vocab.unit}, those of the task "
+                f'"{self.task.name}"'
+            )
+        ids = self.source_vocab.encode(text)
+        longest = self.model.config.max_length - 1  # the end token takes a position too
+        if len(ids) > longest:
+            raise ValueError(
+                f"the sentence has {len(ids)} tokens; this model has positions for {longest}"
+            )
+        return ids
+
+    def ids_of(self, texts):
+        """Pairs of texts as pairs of id lists."""
+        encode_source, encode_target = self.source_vocab.encode, self.target_vocab.encode
+        return [(encode_source(source), encode_target(target)) for source, target in texts]
+
+    def translate(self, *texts):
+        """The translation of each text, decoded greedily. Raises ValueError as `encode_source`."""
+        sources = [self.encode_source(text) for text in texts]
+        results = greedy_decode(self.model, source_rows(sources)) if sources else []
+        return [self.target_vocab.decode(ids) for ids in results]
+
+    def log(self):
+        """The entries of the log: dictionaries with "step" and "loss", "exact_match" and such."""
+        path = self.folder / LOG
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def add_to_log(self, **entry):
+        with open(self.folder / LOG, "a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def save(self):
+        """Write configuration and vocabularies. What is there is replaced whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = {
+            "format": FORMAT,
+            "task": {"name": self.task.name, "options": self.task.options()},
+            "model": self.model.config.to_json(),
+            "training": self.settings,
+        }
+        vocabularies = {
+            "source": self.source_vocab.to_json(),
+            "target": self.target_vocab.to_json(),
+        }
+        write_whole(self.folder / CONFIG, as_json(config))
+        write_whole(self.folder / VOCAB, as_json(vocabularies))
+
+    def save_weights(self):
+        """Write the weights: one array for each parameter, without pickle."""
+        state = self.model.state_dict()
+        write_whole(self.folder / WEIGHTS, lambda file: np.savez(file, **state))
+
+
+def load(folder):
+    """The Run in a folder. Raises FileNotFoundError or ValueError, with the reason, for one that is
+    missing, of another version, or damaged."""
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        what = "has no " + CONFIG if folder.is_dir() else "does not exist"
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a run: it {what}. "
+            "Make one with: minitransformer train TASK --run FOLDER"
+        )
+    config = read_json(folder / CONFIG)
+    if config.get("format") != FORMAT:
+        raise ValueError(
+            f"{folder} was written in run format {config.get('format')}; this version reads "
+            f"format {FORMAT}. Train again, or use the version that wrote it"
+        )
+    vocabularies = read_json(folder / VOCAB)
+    try:
+        task = tasks.get(config["task"]["name"], **config["task"]["options"])
+        source = Vocabulary.from_json(vocabularies["source"])
+        target = Vocabulary.from_json(vocabularies["target"])
+        model = Transformer(TransformerConfig(**config["model"]))
+        settings = config["training"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {error}") from error
+    model.load_state_dict(read_weights(folder / WEIGHTS))
+    return Run(folder, task, model.eval(), source, target, settings)
+
+
+def read_weights(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: was the training ended before its first save?")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} is damaged or was only half written ({error}); train the run again"
+        ) from error
+
+
+def read_json(path):
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing, so this run cannot be used") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def as_json(content):
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return lambda file: file.write(text.encode())
+
+
+def write_whole(path, write):
+    """Let `write(file)` write the file under another name, and put it in place when it is whole."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with open(unfinished, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

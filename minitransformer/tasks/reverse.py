@@ -1,0 +1,15 @@
+"""The symbols from last to first: the smallest task that shows what attention is for."""
+
+from minitransformer.tasks.copy import Copy
+from minitransformer.tasks.task import register
+
+
+@register
+class Reverse(Copy):
+    """The strings of Copy, turned round. Each output letter has one input letter to look at."""
+
+    name = "reverse"
+    summary = "write the letters from last to first: abc to cba"
+
+    def pair(self, example: str) -> tuple[str, str]:
+        return example, example[::-1]

@@ -1,0 +1,147 @@
+"""What a task is: something that makes pairs of texts to learn from, and splits them fairly."""
+
+import hashlib
+import inspect
+import operator
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+# So many draws in a row with nothing new mean that most of a split has been drawn: while it is
+# fresh, one draw in twenty is new, and bad luck alone would take this long once in 10^22 times.
+PATIENCE = 1_000
+
+
+class Task:
+    """A source of (source text, target text) pairs.
+
+    A new task is a class with `sample`, `every` and `pair`, decorated with `register`; a file in
+    this folder is found by itself. Its options are constructor arguments with defaults, each kept
+    in an attribute of the same name, so that `options` can record them.
+    """
+
+    name: str  # what `get` knows it by
+    summary: str  # one line for a listing
+    unit: str  # what both vocabularies are made of: "words" or "characters"
+    max_length: int  # tokens in the longest source or target, without start and end
+    steps: int = 3_000  # of training, for a small model to learn it well
+
+    def sample(self, rng: np.random.Generator) -> Hashable:
+        """Draw one example: the number, or the string, that a pair is then made from.
+
+        Two examples are the same if `str` writes them the same.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how to sample")
+
+    def every(self) -> Iterable[Hashable]:
+        """List all the examples. It is read only as far as needed, and may be endless."""
+        raise NotImplementedError(f"{type(self).__name__} does not list every example")
+
+    def pair(self, example: Hashable) -> tuple[str, str]:
+        """The source and the target text of an example."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its pairs are")
+
+    def check(self, source: str) -> None:
+        """Raise ValueError, with the reason, for a source that the task was not made for."""
+
+    def rewrite(self, source: str) -> str:
+        """An accepted source in the spelling of the task's own data, which is all a model knows."""
+        return source
+
+    def options(self) -> dict:
+        """The constructor's arguments: `get(task.name, **task.options())` is this task again."""
+        return {name: getattr(self, name) for name in option_names(type(self))}
+
+    def split_of(self, example: Hashable) -> str:
+        """The split that an example belongs to, for ever: 90 % train, 5 % validation, 5 % test.
+
+        It depends on nothing but the example, so no seed can bring a test example into training.
+        """
+        # Not Python's hash(), which is another one in every process.
+        digest = hashlib.sha256(str(example).encode()).digest()
+        percent = int.from_bytes(digest[:8], "big") % 100
+        return "train" if percent < 90 else "validation" if percent < 95 else "test"
+
+    def examples(self, split: str, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+        """Draw `count` pairs of a split. Those of validation and test are all different."""
+        if split not in SPLITS:
+            raise ValueError(f"there is no split {split!r}, only train, validation and test")
+        needed = min(count, 1) if split == "train" else count
+        available = sum(1 for _ in islice(self._list(split), needed))
+        if available < needed:
+            raise ValueError(
+                f'the task "{self.name}" with these options has {available} different examples '
+                f"for {split}, fewer than the {count} asked for"
+            )
+        draw = self._draw if split == "train" else self._draw_different
+        return [self.pair(example) for example in draw(split, count, rng)]
+
+    def _list(self, split: str) -> Iterator[Hashable]:
+        return (example for example in self.every() if self.split_of(example) == split)
+
+    def _draw(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+        drawn, misses = [], 0
+        while len(drawn) < count:
+            example = self.sample(rng)
+            if self.split_of(example) == split:
+                drawn.append(example)
+                misses = 0
+            else:
+                misses += 1
+            if misses == PATIENCE:
+                raise ValueError(
+                    f'the task "{self.name}" lists examples for {split}, but {PATIENCE:,} draws '
+                    "in a row brought none: does sample reach all that every lists?"
+                )
+        return drawn
+
+    def _draw_different(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+        drawn, misses = {}, 0
+        while len(drawn) < count and misses < PATIENCE:
+            example = self.sample(rng)
+            if self.split_of(example) == split and str(example) not in drawn:
+                drawn[str(example)] = example
+                misses = 0
+            else:
+                misses += 1
+        # To wait for chance to bring the last ones could take for ever: they come from the list.
+        left = (example for example in self._list(split) if str(example) not in drawn)
+        return [*drawn.values(), *islice(left, count - len(drawn))]
+
+
+registered: dict[str, type[Task]] = {}
+
+
+def register(task: type[Task]) -> type[Task]:
+    """Make a task known by its name; used as a decorator on the class."""
+    if not (isinstance(task, type) and issubclass(task, Task)):
+        raise ValueError(f"register is for classes made from Task, not for {task!r}")
+    for attribute in ("name", "summary", "unit"):
+        if not isinstance(getattr(task, attribute, None), str):
+            raise ValueError(f'the task {task.__name__} needs a "{attribute}", a string')
+    earlier = registered.get(task.name, task)
+    # A notebook cell that is run again defines the same class anew, and may.
+    if (earlier.__module__, earlier.__qualname__) != (task.__module__, task.__qualname__):
+        raise ValueError(
+            f'the name "{task.name}" is taken by {earlier.__module__}.{earlier.__qualname__}, '
+            f"so {task.__module__}.{task.__qualname__} needs another"
+        )
+    registered[task.name] = task
+    return task
+
+
+def option_names(task: type[Task]) -> list[str]:
+    """The options that a task's constructor takes."""
+    return list(inspect.signature(task).parameters)
+
+
+def whole_number(option: str, value: int, low: int, high: int) -> int:
+    """The value of an option that is a whole number from low to high, as a Python int."""
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        value = operator.index(value)
+        if low <= value <= high:
+            return value
+    raise ValueError(f'"{option}" is a whole number from {low} to {high:,}, not {value!r}')
