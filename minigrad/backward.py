@@ -1,11 +1,13 @@
 """Reverse-mode differentiation: from the loss back along the recorded graph."""
 
 import sys
-from operator import attrgetter
 
 import numpy as np
 
-from .tape import Node, recorded
+from .context import during, recording, watching
+from .fit import fitted, seed
+from .history import check_unchanged, history, leading_to
+from .tape import Node
 from .tensor import Tensor, plain
 
 
@@ -26,11 +28,13 @@ def backward(output, gradient=None, create_graph=False, retain_graph=False, *, f
         )
     kind = Tensor if create_graph else np.ndarray  # what gradients are: recorded, or numbers
     pending = {output.origin: seed(output, gradient, kind)}  # {origin: its gradient so far}
+    watcher = watching.get()
     own = set()  # the origins whose pending array nobody else can see, so it may be added into
     nodes = history(output)
+    check_unchanged(nodes)
     rules = replay(nodes) if create_graph else None
     needed = None if found is None else leading_to(found, nodes)
-    with recorded(create_graph), np.errstate(all="ignore"):
+    with during(recording, create_graph), np.errstate(all="ignore"):
         while nodes:
             node = nodes.pop()  # the latest: whatever used its value has been passed already
             g = pending.pop(node, None)
@@ -40,14 +44,16 @@ def backward(output, gradient=None, create_graph=False, retain_graph=False, *, f
             for origin, rule, pullback in node.edges:
                 if needed is not None and origin not in needed:
                     continue
-                d = rules[node][rule](g) if create_graph else pullback(g)
+                run = rules[node][rule] if create_graph else pullback
+                d = run(g) if watcher is None else watcher.watched_rule(node, run)(g)
                 if type(d) is not kind or d.shape != origin.shape or d.dtype != origin.dtype:
                     d = fitted(d, origin, kind, node)
                 if origin in own:
                     np.add(pending[origin], d, out=pending[origin])
                     continue
                 if origin in pending:
-                    d = pending[origin] + d
+                    d = pending[origin] + d  # of 0-d arrays NumPy makes a scalar
+                    d = d if create_graph else np.asarray(d)
                 if not create_graph and sys.getrefcount(d) == ALONE and d.base is None:
                     own.add(origin)
                 pending[origin] = d
@@ -73,46 +79,6 @@ def grad(output, inputs, gradient=None, create_graph=False):
     ]
 
 
-def seed(output, gradient, kind):
-    """The gradient to begin with, at the output itself."""
-    if gradient is None:
-        if output.size != 1:
-            raise ValueError(
-                f"backward from a tensor of shape {output.shape} needs `gradient`, an array of that "
-                "shape; or make it one number first, with .sum() or .mean()"
-            )
-        gradient = np.ones(output.shape, output.dtype)
-    g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=output.dtype)
-    if g.shape != output.shape:
-        raise ValueError(f"backward: gradient has shape {g.shape}, the tensor has {output.shape}")
-    g = g if g.dtype == output.dtype else g.astype(output.dtype)
-    return g if kind is Tensor else g.data
-
-
-def history(output):
-    """The recorded ops that `output` was computed by, in the order in which they ran."""
-    seen, stack = set(), [output.origin]
-    while stack:
-        node = stack.pop()
-        if type(node) is not Node or node in seen:
-            continue
-        if node.edges is None:
-            raise RuntimeError(
-                f"backward: the graph at {node.op_name} was freed by an earlier backward. Compute "
-                "the loss again, or call the earlier one with retain_graph=True"
-            )
-        seen.add(node)
-        for origin in (node, *(edge[0] for edge in node.edges)):
-            if origin.changed > node.tick:
-                raise RuntimeError(
-                    f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
-                    "was changed in place since, so its gradient would be wrong. Change a copy, or "
-                    "change it after backward"
-                )
-            stack.append(origin)
-    return sorted(seen, key=attrgetter("tick"))
-
-
 def replay(nodes):
     """The rules of `nodes` once more, made by calling the same functions on tensors, so that what
     the rules compute is recorded: {node: its pullbacks}. This gives derivatives of any order."""
@@ -122,36 +88,6 @@ def replay(nodes):
         value, *rules[node] = node.fn(*args, **node.kwargs)
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
     return rules
-
-
-def leading_to(found, nodes):
-    """The origins on the way from `found` to the output: no other gradient is worth computing."""
-    needed = set(found)
-    for node in nodes:
-        if any(edge[0] in needed for edge in node.edges):
-            needed.add(node)
-    return needed
-
-
-def fitted(d, origin, kind, node):
-    """What a rule returned, in the shape and dtype of its input: here broadcasting is undone, by
-    summing over the axes along which the input was repeated."""
-    d = np.asarray(plain(d)) if kind is np.ndarray else d if isinstance(d, Tensor) else Tensor(d)
-    if d.shape != origin.shape:
-        new = d.ndim - len(origin.shape)
-        repeated = [new + i for i, n in enumerate(origin.shape) if n == 1 != d.shape[new + i]]
-        if new < 0 or any(n not in (1, m) for n, m in zip(origin.shape, d.shape[new:])):
-            raise ValueError(
-                f"a rule of {node.op_name} gave a gradient of shape {d.shape} for an input of "
-                f"shape {origin.shape}: it has to have the input's shape"
-            )
-        if repeated:
-            d = d.sum(axis=tuple(repeated), keepdims=True)
-        if new:  # over the leading axes: a product with ones is faster than .sum of short rows
-            rows = int(np.prod(d.shape[:new]))
-            d = np.ones(rows, d.dtype) @ d.reshape(rows, -1)  # one row an entry of the input
-        d = d.reshape(origin.shape)
-    return d if d.dtype == origin.dtype else d.astype(origin.dtype)
 
 
 def keep(origin, g, found):

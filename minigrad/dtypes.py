@@ -4,7 +4,7 @@ import numpy as np
 
 
 def as_array(data, dtype=None):
-    """`data` as an ndarray of real numbers: Python's own become float32, an ndarray keeps its dtype.
+    """`data` as an ndarray of real numbers: Python's own become float32, NumPy's keep their dtype.
 
     Raises ValueError for ragged lists and TypeError for what is not a real number.
     """
@@ -13,8 +13,8 @@ def as_array(data, dtype=None):
             data = np.asarray(data)
         except ValueError as error:
             raise ValueError(
-                "a tensor is a rectangular block of numbers, and these lists are ragged: give every "
-                f"row the same length ({error})"
+                "a tensor is a rectangular block of numbers, and these lists are ragged: give "
+                f"every row the same length ({error})"
             ) from None
         if dtype is None and data.dtype.kind in "fiub":
             dtype = np.float32
@@ -35,23 +35,28 @@ def promoted(arrays):
     return np.result_type(*([a.dtype for a in highest if a.ndim] or [a.dtype for a in highest]))
 
 
-def in_one_dtype(inputs, is_tensor):
-    """Arrays for the `inputs` of an op, and their common dtype.
+def make_uniform(values, inputs, tensors):
+    """Turn those of `values` that are `inputs` (positions) into arrays of one dtype; returns it.
 
-    Tensors decide the dtype; plain arrays and NumPy scalars follow them (a stray float64 would
-    double the cost of all that comes after). Python numbers stay what they are: beside an array,
-    NumPy gives them its dtype. Without any tensor the arrays decide.
+    The positions in `tensors` decide the dtype; plain arrays and NumPy scalars follow them (a stray
+    float64 would double the cost of all that comes after). Python numbers stay what they are:
+    beside an array, NumPy gives them its dtype. Without any tensor the arrays decide.
     """
-    if not any(is_tensor):
-        inputs = [None if x is None else as_array(x) for x in inputs]
-    inputs = [x.item() if isinstance(x, np.generic) else x for x in inputs]
-    loose = [x is None or isinstance(x, (bool, int, float)) for x in inputs]
-    inputs = [x if free else as_array(x) for x, free in zip(inputs, loose)]
-    deciding = [x for x, tensor in zip(inputs, is_tensor) if tensor]
+    for i in inputs:
+        if isinstance(values[i], np.generic):
+            values[i] = values[i].item()
+        if not (values[i] is None or isinstance(values[i], (bool, int, float))):
+            values[i] = as_array(values[i])
+        elif values[i] is not None and tensors.isdisjoint(inputs):
+            values[i] = as_array(values[i])
+    arrays = [i for i in inputs if isinstance(values[i], np.ndarray)]
+    deciding = [values[i] for i in arrays if i in tensors]
     if not deciding or promoted(deciding).kind != "f":
-        deciding = [x for x, free in zip(inputs, loose) if not free]
+        deciding = [values[i] for i in arrays]
     dtype = promoted(deciding)
-    return [x if free else x.astype(dtype, copy=False) for x, free in zip(inputs, loose)], dtype
+    for i in arrays:
+        values[i] = values[i].astype(dtype, copy=False)
+    return dtype
 
 
 def result_in(value, dtype):

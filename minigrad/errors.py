@@ -8,17 +8,14 @@ KNOWN = (np.exceptions.AxisError, IndexError, ValueError, TypeError)
 def explained(name, values, error):
     """The exception to raise instead of `error`, of the type that NumPy would raise."""
     shapes = [np.shape(value) for value in values if isinstance(value, (np.ndarray, np.generic))]
+    listed = " and ".join(map(str, shapes))
     message = str(error)
     if "could not be broadcast" in message and len(shapes) > 1:
         message = (
-            f"shapes {listed(shapes)} do not fit together: aligned at their last axis, sizes must "
-            "be equal or 1"
+            f"shapes {listed} do not fit together: aligned at their last axis, sizes must be equal "
+            "or 1"
         )
     elif shapes and not any(str(shape) in message for shape in shapes):
-        message = f"{message} (input of shape {listed(shapes)})"
-    kind = next((kind for kind in KNOWN if isinstance(error, kind)), None)
-    return RuntimeError(f"{name}: {message}") if kind is None else kind(f"{name}: {message}")
-
-
-def listed(shapes):
-    return " and ".join(str(shape) for shape in shapes)
+        message = f"{message} (input of shape {listed})"
+    kind = next(kind for kind in KNOWN if isinstance(error, kind))
+    return kind(f"{name}: {message}")

@@ -69,6 +69,7 @@ def compare(function, inputs, places, weights, tolerance, step, what):
             error = abs(by_rule.data[index] - numerical) / max(1.0, abs(numerical))
             if not error < tolerance:
                 raise GradcheckError(
-                    f"{what} of input {i} at {list(index)}: by the rule {by_rule.data[index]:.10g}, "
-                    f"by differences {numerical:.10g} (relative error {error:.1e})"
+                    f"{what} of input {i} at {list(index)}: "
+                    f"by the rule {by_rule.data[index]:.10g}, by differences {numerical:.10g} "
+                    f"(relative error {error:.1e})"
                 )

@@ -142,13 +142,13 @@ Tensor.__array__ = array
 def setitem(self, index, value):
     if self.node is not None:
         raise RuntimeError(
-            f"this tensor was computed by {self.node.op_name} and recorded; assigning into it would "
-            "make its gradient wrong. Use mg.where, or assign into a .detach()ed copy"
+            f"this tensor was computed by {self.node.op_name} and recorded; assigning into it "
+            "would make its gradient wrong. Use mg.where, or assign into a .detach()ed copy"
         )
     if isinstance(value, Tensor) and value.requires_grad:
         raise RuntimeError(
-            "assignment is not recorded, so the assigned tensor would get no gradient: use mg.where "
-            "or mg.concatenate, or assign its .data"
+            "assignment is not recorded, so the assigned tensor would get no gradient: use "
+            "mg.where or mg.concatenate, or assign its .data"
         )
     self.data[plain(index)] = plain(value)
     self.mark_changed()
@@ -177,6 +177,25 @@ def text(self):
     return f"Tensor({', '.join(parts)})"
 
 
+def reduce(self):
+    """For pickle and copy.deepcopy: leaves can be copied, a recorded graph cannot."""
+    if self.node is not None:
+        raise TypeError(
+            f"this tensor was computed by {self.node.op_name}; a recorded graph cannot be "
+            "pickled or copied. Use .detach() for its numbers alone"
+        )
+    return rebuilt, (type(self), self.data, self.requires_grad, self.name, self.grad)
+
+
+def rebuilt(cls, data, requires_grad, name, grad):
+    """A leaf that was pickled or copied, put together again."""
+    tensor = cls.__new__(cls)
+    Tensor.__init__(tensor, data, requires_grad, name=name)
+    tensor.grad = grad
+    return tensor
+
+
+Tensor.__reduce__ = reduce
 Tensor.__setitem__ = setitem
 Tensor.__len__ = length
 Tensor.__iter__ = iterate

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .tape import Scope, scope
+from .context import Scope, scope
 from .tensor import Tensor
 
 
@@ -19,9 +19,9 @@ class Module:
     """A part of a model: parameters, other modules, and `forward`, which computes with them.
 
     What is assigned to an attribute belongs to the module, in lists, tuples and dicts too, and is
-    named by its path: `layers.0.norm_1.gamma`. Parameters are trained; any other Tensor is a buffer:
-    saved with the rest, not trained. Call the module, not `forward`: the call marks the ops inside
-    with the module, and so gives the recorded graph its structure.
+    named by its path: `layers.0.norm_1.gamma`. Parameters are trained; any other Tensor is a
+    buffer: saved with the rest, not trained. Call the module, not `forward`: the call marks the ops
+    inside with the module, and so gives the recorded graph its structure.
     """
 
     training = True

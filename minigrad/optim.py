@@ -199,10 +199,18 @@ class WarmupSchedule:
         self.warmup_steps = warmup_steps
         self.scale = scale
         self.steps = 0
+        self.last = self.cooling = math.inf
+
+    def cool_down(self, last, part):
+        """Let the rate also fall linearly to 0 over the last `part` (0 to 1) of `last` steps. The
+        paper averages its last checkpoints instead, to the same end: the weights come to rest."""
+        self.last, self.cooling = last, part * last
 
     def rate(self, step):
         """The learning rate of the given step, counted from 1."""
-        return self.scale * self.d_model**-0.5 * min(step**-0.5, step * self.warmup_steps**-1.5)
+        rate = self.scale * self.d_model**-0.5 * min(step**-0.5, step * self.warmup_steps**-1.5)
+        left = self.last - step + 1
+        return rate * left / self.cooling if left < self.cooling else rate
 
     def step(self):
         self.steps += 1

@@ -3,28 +3,13 @@
 import functools
 import inspect
 import types
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import numpy as np
 
-from .dtypes import in_one_dtype, result_in
+from .context import recording, scope, watching
+from .dtypes import make_uniform, result_in
 from .errors import explained
 from .tensor import Tensor, plain, tick
-
-# Per thread (and per asyncio task): whether ops are recorded, and whose call they belong to.
-recording = ContextVar("recording", default=True)
-scope = ContextVar("scope", default=None)
-
-
-class Scope:
-    """One call of a module, within the call of another (`outer`) or of none."""
-
-    __slots__ = ("module", "outer")
-
-    def __init__(self, module, outer):
-        self.module = module
-        self.outer = outer
 
 
 class Node:
@@ -114,21 +99,19 @@ def op(fn=None, *, cast=True):
                     dtype = array.dtype
                 elif array.dtype is not dtype:
                     uniform = False
-            elif type(arg) is not float and type(arg) is not int:
+            elif arg is not None and type(arg) is not float and type(arg) is not int:
                 uniform = False
         for i in others:
             if i < len(args):
                 values[i] = plain(args[i])
         try:
             if cast and (not uniform or dtype is None):
-                given = [i for i in inputs if i < len(args)]
-                arrays, dtype = in_one_dtype(
-                    [values[i] for i in given], [isinstance(args[i], Tensor) for i in given]
-                )
-                for i, array in zip(given, arrays):
-                    values[i] = array
-            value, *pullbacks = fn(*values, **kwargs)
-        except Exception as error:
+                tensors = {i for i, arg in enumerate(args) if isinstance(arg, Tensor)}
+                dtype = make_uniform(values, [i for i in inputs if i < len(args)], tensors)
+            watcher = watching.get()
+            run = fn if watcher is None else watcher.watched(fn)
+            value, *pullbacks = run(*values, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
             raise explained(fn.__name__, values, error) from error
 
         if type(value) is not np.ndarray or (value.dtype is not dtype and cast):
@@ -147,7 +130,7 @@ def op(fn=None, *, cast=True):
 
 
 def inputs_with_a_rule(fn, signature):
-    """The positions of the inputs x for which `fn` defines a rule dx, and whether it is one `*xs`."""
+    """The positions of the inputs x for which `fn` defines a rule dx; is it one `*xs`?"""
     rules = {c.co_name for c in fn.__code__.co_consts if isinstance(c, types.CodeType)}
     parameters = list(signature.parameters.values())
     slots = tuple(i for i, p in enumerate(parameters) if "d" + p.name in rules)
@@ -168,17 +151,3 @@ def rule_for_each(fn, first):
         return value, *(functools.partial(rule, i=i) for i in range(len(args) - first))
 
     return many
-
-
-@contextmanager
-def recorded(on):
-    token = recording.set(on)
-    try:
-        yield
-    finally:
-        recording.reset(token)
-
-
-def no_grad():
-    """Within `with mg.no_grad():`, or a function decorated with it, nothing is recorded."""
-    return recorded(False)

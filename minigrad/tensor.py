@@ -113,22 +113,6 @@ class Tensor:
         if self.node is not None:
             self.node.retained = weakref.ref(self)  # a strong one would be a cycle
 
-    def __reduce__(self):
-        if self.node is not None:
-            raise TypeError(
-                f"this tensor was computed by {self.node.op_name}; a recorded graph cannot be "
-                "pickled or copied. Use .detach() for its numbers alone"
-            )
-        return rebuilt, (type(self), self._data, self._requires_grad, self.name, self.grad)
-
-
-def rebuilt(cls, data, requires_grad, name, grad):
-    """A leaf that was pickled or deep-copied, put together again."""
-    tensor = cls.__new__(cls)
-    Tensor.__init__(tensor, data, requires_grad, name=name)
-    tensor.grad = grad
-    return tensor
-
 
 def plain(x):
     """The numbers of `x`, cut off from the graph: the array of a Tensor, or `x` itself, with the

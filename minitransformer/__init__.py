@@ -2,11 +2,13 @@
 
 from . import tasks
 from .attention import MultiHeadAttention, scaled_dot_product_attention
+from .attention_maps import attention_maps
+from .batching import Batch, make_batch, shuffled_batches, source_rows
 from .config import TransformerConfig
 from .decode import greedy_decode
 from .layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
 from .masks import combine_masks, look_ahead_mask, padding_mask
-from .metrics import evaluate
+from .metrics import batch_loss, evaluate
 from .positions import LearnedEncoding, SinusoidalEncoding, sinusoids
 from .run import Run, load
 from .tasks import Task

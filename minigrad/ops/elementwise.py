@@ -205,12 +205,13 @@ def cos(x):
 
 
 @op
-def clip(x, low, high):
-    """x held between the numbers `low` and `high`; its gradient at a bound is 1."""
+def clip(x, min=None, max=None):
+    """x held between the numbers `min` and `max` (None: no bound); its gradient at a bound is 1."""
 
     def dx(g):
         return np.where(inside, g, 0)
 
+    low, high = -math.inf if min is None else min, math.inf if max is None else max
     inside = (x >= low) & (x <= high)
     return np.minimum(np.maximum(x, low), high), dx
 

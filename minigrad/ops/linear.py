@@ -1,5 +1,7 @@
 """Products of matrices."""
 
+import math
+
 import numpy as np
 
 from ..tape import op
@@ -26,8 +28,8 @@ def matmul(a, b):
 
     a_shape, b_shape = a.shape, b.shape
     flat = b.ndim <= 2
-    rows = a.reshape(-1, a_shape[-1]) if flat or a.ndim == 1 else a
-    columns = b.reshape(-1, 1) if b.ndim == 1 else b
+    rows = as_rows(a) if flat or a.ndim == 1 else a
+    columns = b.reshape(len(b), 1) if b.ndim == 1 else b
     y = rows @ columns
     full = y.shape
     batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
@@ -42,20 +44,25 @@ def linear(x, weight, bias=None):
         raise ValueError(f"weight has shape {weight.shape}; it has to be 2-D (inputs, outputs)")
 
     def dx(g):
-        return (g.reshape(-1, m) @ weight.T).reshape(x_shape)
+        return (as_rows(g) @ weight.T).reshape(x_shape)
 
     def dweight(g):
-        return rows.T @ g.reshape(-1, m)
+        return rows.T @ as_rows(g)
 
     def dbias(g):
         return g
 
-    x_shape, (k, m) = x.shape, weight.shape
-    rows = x.reshape(-1, k)  # (..., k) -> (N, k)
+    x_shape, m = x.shape, weight.shape[1]
+    rows = as_rows(x)
     y = rows @ weight
     if bias is not None:
         y += bias
     return y.reshape(*x_shape[:-1], m), dx, dweight, dbias
+
+
+def as_rows(x):
+    """(..., k) -> (N, k). N is said, since -1 could not be told where k is 0."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def check_inner(a, b):

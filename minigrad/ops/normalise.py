@@ -11,6 +11,8 @@ from .select import put
 def row_maximum(x, axis):
     """The largest entry of each row, as plain numbers: subtracting it changes no softmax, it only
     keeps exp from overflowing. A row of -inf alone has 0, so that its exp is 0 and not NaN."""
+    if x.ndim == 0 and axis is not None:
+        raise np.exceptions.AxisError("a single number has no row: give an array with an axis")
     if x.size == 0:
         return 0
     top = plain(x).max(axis=axis, keepdims=True)
@@ -21,7 +23,7 @@ def row_sum(x, axis=-1):
     """The sum of each row, its axis kept. Short rows are summed several times faster by a product
     with a vector of ones than by `.sum`."""
     n = x.shape[axis] if isinstance(axis, int) else 0
-    if axis not in (-1, x.ndim - 1) or n > 512 or x.dtype == np.float16:
+    if axis not in (-1, x.ndim - 1) or not 0 < n <= 512 or x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=True)
     return (x.reshape(-1, n) @ np.ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
 

@@ -1,4 +1,4 @@
-"""Ops that bring an axis (or several, or all) down to one entry: `axis` and `keepdims` as in NumPy."""
+"""Ops that bring an axis, several or all down to one entry; `axis`, `keepdims` as in NumPy."""
 
 import numpy as np
 

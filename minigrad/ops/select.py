@@ -49,7 +49,7 @@ def embedding(table, ids):
     """The rows of `table` (V, D) at integer `ids` (...): (..., D). Repeated ids add up backward."""
 
     def dtable(g):
-        return add_rows(g.reshape(-1, shape[1]), ids.reshape(-1), shape[0])
+        return add_rows(g.reshape(ids.size, shape[1]), ids.reshape(-1), shape[0])
 
     shape = table.shape
     ids = np.asarray(ids)

@@ -114,11 +114,12 @@ def split(x, sections, axis=0):
 
 @op
 def pad(x, pad_width, constant_values=0.0):
-    """`constant_values` put around x: `pad_width` as in np.pad, a number or (before, after) for each axis."""
+    """x with `constant_values` around it; `pad_width` as in np.pad: a number, or (before, after)
+    for each axis."""
 
     def dx(g):
         return g[tuple(slice(before, before + n) for (before, _), n in zip(widths, shape))]
 
     shape = x.shape
-    widths = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
+    widths = np.broadcast_to(pad_width, (x.ndim, 2))
     return np.pad(x, widths, constant_values=constant_values), dx

@@ -1,0 +1,57 @@
+# Everything here sets itself up: a virtual environment in .venv, with what setup.cfg lists.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+DEMO_RUNS := runs/demo
+
+.PHONY: help demo test lint prove pictures clean
+
+help:
+	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
+	@echo "make test      run the whole test suite"
+	@echo "make lint      check style and formatting"
+	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
+	@echo "make pictures  make the pictures of the README again"
+	@echo "make clean     remove the virtual environment and all that was made (runs/ stays)"
+
+demo: $(VENV)/pictures.done
+	rm -rf $(DEMO_RUNS)
+	@echo; echo "== Turning strings round: learned from nothing in about a minute"
+	$(RUN) -m minitransformer train reverse --option longest=10 --steps 1600 --run $(DEMO_RUNS)/reverse
+	$(RUN) -m minitransformer translate $(DEMO_RUNS)/reverse "abcdefghij" "feedback"
+	@echo; echo "== Numbers from English to French, 0 to 9,999"
+	$(RUN) -m minitransformer train numbers --option largest=9999 --steps 1200 --run $(DEMO_RUNS)/numbers
+	$(RUN) -m minitransformer evaluate $(DEMO_RUNS)/numbers --count 200
+	$(RUN) -m minitransformer translate $(DEMO_RUNS)/numbers "nineteen" \
+	    "seven hundred and ninety-four" "eight thousand, one hundred and one"
+	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse
+	@echo; echo "The pictures (loss, attention, graph): $(DEMO_RUNS)/reverse/pictures and" \
+	    "$(DEMO_RUNS)/numbers/pictures"
+
+test: $(VENV)/test.done
+	$(RUN) -m pytest
+
+lint: $(VENV)/test.done
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+prove: $(VENV)/test.done
+	$(RUN) tests/minigrad/prove.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# ---- the virtual environment, made anew when setup.cfg changes
+
+$(VENV)/%.done: setup.cfg | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
+	@touch $@
+
+$(VENV)/pictures.done: EXTRAS := pictures
+$(VENV)/test.done: EXTRAS := pictures,test
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "Python 3.10 or later is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)

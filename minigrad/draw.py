@@ -1,0 +1,218 @@
+"""A picture of the recorded graph, by Graphviz."""
+
+import html
+import os
+import shutil
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import graphviz
+
+from .graph import Graph, graph_of, local
+from .tensor import Tensor
+
+try:  # an extra; its wheels carry Graphviz, for machines without the `dot` program
+    import pygraphviz
+except ImportError:
+    pygraphviz = None
+
+ENDINGS = ("svg", "png", "pdf", "dot")
+MISSING = (
+    "drawing needs Graphviz: pip install pygraphviz, or install the system's graphviz package "
+    "(the dot program)"
+)
+
+INK, GREY = "#1F2933", "#5F6B76"
+FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
+# Each kind has its shape as well as its colour (Okabe & Ito's blue and orange, which colour-blind
+# eyes tell apart), so that a print in grey says the same.
+LOOK = {
+    "op": {"shape": "box", "style": "rounded,filled", "fillcolor": "white", "color": GREY},
+    "module": {"shape": "box", "style": "rounded,filled", "fillcolor": "#C9D6E3", "color": INK},
+    "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FBE3B5", "color": "#B87700"},
+    "input": {
+        **{"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
+        "margin": "0.02,0.01",
+    },
+    "constant": {"shape": "box", "style": "dashed", "color": GREY},
+}
+TINTS = ("#F5F7F9", "#EBEFF3", "#E1E7ED", "#D7DFE7")  # of clusters, outermost first
+SYMMETRIC = {"add", "mul", "maximum", "minimum"}  # ops that do not mind the order of their inputs
+
+
+class Drawing:
+    """A picture that is ready to be written. It shows itself in Jupyter."""
+
+    def __init__(self, digraph):
+        self.digraph = digraph
+
+    @property
+    def source(self):
+        """The picture in Graphviz's language, DOT."""
+        return self.digraph.source
+
+    def svg(self):
+        """The picture as the text of an SVG. Raises RuntimeError where Graphviz is missing."""
+        if not can_render():
+            raise RuntimeError(MISSING)
+        return rendered(self.digraph, "svg").decode()
+
+    def save(self, path):
+        """Write the picture to `path`, which ends in .svg, .png, .pdf or .dot; returns its Path.
+
+        Where Graphviz is missing it warns, and writes (and returns) the .dot file instead.
+        """
+        path = Path(path)
+        ending = path.suffix[1:].lower()
+        if ending not in ENDINGS:
+            raise ValueError(
+                f"cannot draw to {path.name!r}: its ending has to be one of ." + ", .".join(ENDINGS)
+            )
+        if ending != "dot" and not can_render():
+            ending, path = "dot", path.with_suffix(".dot")
+            warnings.warn(f"{MISSING}; wrote {path} instead", stacklevel=2)
+        write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
+        return path
+
+    def _repr_svg_(self):
+        return self.svg() if can_render() else None
+
+    def __repr__(self):
+        return f"<Drawing: .svg(), .save(path) or .source{'' if can_render() else '; ' + MISSING}>"
+
+
+def draw(tensor, depth=None, direction="TB", saved=False):
+    """The graph that `tensor` was computed by (or a Graph), as a Drawing.
+
+    `depth` is how many levels of module calls are drawn open (None: all of them); `direction` is
+    "TB" (from top to bottom) or "LR" (from left to right). With `saved` each op says which arrays
+    it keeps for backward. Raises RuntimeError where backward has freed the graph.
+    """
+    if not isinstance(tensor, (Tensor, Graph)):
+        raise TypeError(f"draw takes a Tensor or a Graph, not {type(tensor).__name__}")
+    if direction not in ("TB", "LR", "BT", "RL"):
+        raise ValueError(f'direction is "TB", "LR", "BT" or "RL", not {direction!r}')
+    graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
+    if depth is not None:
+        graph = graph.fold(depth)
+    digraph = graphviz.Digraph(
+        graph_attr={
+            **FONT,
+            "rankdir": direction,
+            "nodesep": "0.25",
+            "ranksep": "0.3",
+            "newrank": "true",
+        },
+        node_attr={
+            **FONT,
+            "fontsize": "12",
+            "height": "0.3",
+            "width": "0.4",
+            "margin": "0.12,0.06",
+        },
+        edge_attr={**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": "0.6"},
+    )
+    add_cluster(digraph, graph.root, saved, graph.output)
+    add_edges(digraph, graph)
+    return Drawing(digraph)
+
+
+def add_cluster(digraph, cluster, saved, output):
+    """The nodes of a module call, and in boxes the calls that were made in it."""
+    for node in cluster.nodes:
+        look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
+        tooltip = graphviz.escape(printable(node.full_name or node.path or node.label))
+        digraph.node(node.id, label=text(node, cluster, saved), tooltip=tooltip, **look)
+    for child in cluster.children:
+        look = {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1], "color": "#9AA7B3"}
+        title = [bold(local(child.path, cluster.path), 11), plain(child.module, 11)]
+        with digraph.subgraph(name=f"cluster_{id(child)}") as box:
+            box.attr(
+                label=f"<{'  '.join(filter(None, title))}>",
+                style="rounded,filled",
+                labeljust="l",
+                **look,
+            )
+            box.attr(tooltip=graphviz.escape(printable(child.path or child.module)))
+            add_cluster(box, child, saved, output)
+
+
+def add_edges(digraph, graph):
+    """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
+    by_id = {node.id: node for node in graph.nodes}
+    values = Counter()  # {node: how many values meet there, parameters and constants apart}
+    unclear = Counter()  # {node: how many inputs do not say by their own name which they are}
+    named = {}
+    for edge in graph.edges:
+        source, target = by_id[edge.source], by_id[edge.target]
+        values[edge.target] += source.kind not in ("parameter", "constant")
+        named[edge] = edge.argument in ("", source.name, source.label)
+        unclear[edge.target] += not named[edge] and target.label.split()[0] not in SYMMETRIC
+    for edge in graph.edges:
+        # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
+        look = {"weight": "3"} if values[edge.target] < 2 else {}
+        if unclear[edge.target] > 1 and not named[edge]:
+            look["label"] = graphviz.escape(f" {edge.argument} ")
+        digraph.edge(edge.source, edge.target, **look)
+
+
+def text(node, cluster, saved):
+    """A node's label: its name, what made it, and its shape (the number itself, if that is all)."""
+    size = str(node.shape) if node.shape else ""
+    if not node.shape and node.value is not None:
+        size = f"{node.value.item():.4g}"
+    if node.kind in ("op", "module"):
+        lines = [bold(node.name, 15), plain(node.label, 11 if node.name else 12)]
+        if node.kind == "module":
+            lines[1:] = [bold(node.label, 12), plain(local(node.path, cluster.path), 10)]
+    else:
+        lines = [bold(node.label, 13) if node.kind == "input" else plain(node.label, 12)]
+    if size not in node.label:  # as it is in `reshape (2, 4, 8)`
+        lines.append(plain(size, 10))
+    if saved and node.saved:
+        kept = [f"{name} {shape}" for name, shape in node.saved]
+        kept = [f"{len(kept)} arrays"] if node.kind == "module" else kept
+        lines += [plain("keeps " * (i == 0) + entry, 9) for i, entry in enumerate(kept)]
+    rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines if line)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{rows}</table>>'
+
+
+def plain(words, size):
+    """Words in Graphviz's HTML-like labels."""
+    words = html.escape(printable(words or ""))
+    return f'<font point-size="{size}">{words}</font>' if words.strip() else ""
+
+
+def bold(words, size):
+    words = plain(words, size)
+    return words and f"<b>{words}</b>"
+
+
+def printable(words):
+    """Without the control characters, which SVG cannot hold."""
+    return "".join(c if c.isprintable() else " " for c in words)
+
+
+def can_render():
+    return bool(shutil.which("dot") or pygraphviz)
+
+
+def rendered(digraph, ending):
+    """The picture as bytes."""
+    if ending == "png":
+        digraph = digraph.copy()
+        digraph.attr(dpi="192")  # sharp on a slide
+    if shutil.which("dot"):
+        return digraph.pipe(format=ending)
+    return pygraphviz.AGraph(string=digraph.source).draw(format=ending, prog="dot")
+
+
+def write(path, content):
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

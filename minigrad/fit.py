@@ -1,0 +1,44 @@
+"""Gradients in the shape and dtype of what they belong to: here broadcasting is undone."""
+
+import math
+
+import numpy as np
+
+from .tensor import Tensor, plain
+
+
+def seed(output, gradient, kind):
+    """The gradient to begin with, at the output itself."""
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"backward from a tensor of shape {output.shape} needs `gradient`, an array of "
+                "that shape; or make it one number first, with .sum() or .mean()"
+            )
+        gradient = np.ones(output.shape, output.dtype)
+    g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=output.dtype)
+    if g.shape != output.shape:
+        raise ValueError(f"backward: gradient has shape {g.shape}, the tensor has {output.shape}")
+    g = g if g.dtype == output.dtype else g.astype(output.dtype)
+    return g if kind is Tensor else g.data
+
+
+def fitted(d, origin, kind, node):
+    """What a rule returned, in the shape and dtype of its input: here broadcasting is undone, by
+    summing over the axes along which the input was repeated."""
+    d = np.asarray(plain(d)) if kind is np.ndarray else d if isinstance(d, Tensor) else Tensor(d)
+    if d.shape != origin.shape:
+        new = d.ndim - len(origin.shape)
+        repeated = [new + i for i, n in enumerate(origin.shape) if n == 1 != d.shape[new + i]]
+        if new < 0 or any(n not in (1, m) for n, m in zip(origin.shape, d.shape[new:])):
+            raise ValueError(
+                f"a rule of {node.op_name} gave a gradient of shape {d.shape} for an input of "
+                f"shape {origin.shape}: it has to have the input's shape"
+            )
+        if repeated:
+            d = d.sum(axis=tuple(repeated), keepdims=True)
+        if new:  # over the leading axes: a product with ones is faster than .sum of short rows
+            rows = math.prod(d.shape[:new])
+            d = np.ones(rows, d.dtype) @ d.reshape(rows, math.prod(d.shape[new:]))
+        d = d.reshape(origin.shape)
+    return d if d.dtype == origin.dtype else d.astype(origin.dtype)

@@ -1,0 +1,46 @@
+"""The recorded graph as a list, and what backward has to know of it before it starts."""
+
+from operator import attrgetter
+
+from .tape import Node
+
+
+def history(tensor):
+    """The Nodes that `tensor` was computed by, oldest first; none for a leaf.
+
+    Raises RuntimeError where a part of the graph was freed.
+    """
+    seen, stack = set(), [tensor.origin]
+    while stack:  # no recursion: a chain of 100,000 ops is nothing special
+        node = stack.pop()
+        if type(node) is not Node or node in seen:
+            continue
+        if node.edges is None:
+            raise RuntimeError(
+                f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
+                "again, or call that backward with retain_graph=True"
+            )
+        seen.add(node)
+        stack += (edge[0] for edge in node.edges)
+    return sorted(seen, key=attrgetter("tick"))
+
+
+def check_unchanged(nodes):
+    """Refuse a graph whose numbers are no longer those that it was recorded with."""
+    for node in nodes:
+        for origin in (node, *(edge[0] for edge in node.edges)):
+            if origin.changed > node.tick:
+                raise RuntimeError(
+                    f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
+                    "was changed in place since, so its gradient would be wrong. Change a copy, or "
+                    "change it after backward"
+                )
+
+
+def leading_to(found, nodes):
+    """The origins on the way from `found` to the output: no other gradient is worth computing."""
+    needed = set(found)
+    for node in nodes:
+        if any(edge[0] in needed for edge in node.edges):
+            needed.add(node)
+    return needed

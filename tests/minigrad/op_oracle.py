@@ -1,0 +1,225 @@
+"""What PyTorch says to every case of the table, in float32: recorded in op_oracle.npz, so that the
+tests need no PyTorch. To record it anew: `python tests/minigrad/op_oracle.py`.
+"""
+
+import functools
+import math
+from pathlib import Path
+
+import numpy as np
+from op_cases import CASES
+
+FILE = Path(__file__).with_suffix(".npz")
+WITHOUT = {"dropout"}  # it draws its own random numbers; `thinned` is the op beneath
+
+
+@functools.cache
+def record():
+    """{case: its row of numbers}, as it was written."""
+    with np.load(FILE) as file:
+        rows = np.split(file["numbers"], np.cumsum(file["sizes"])[:-1])
+        return dict(zip(file["names"].tolist(), rows))
+
+
+def recorded(case):
+    """(inputs, cotangent, value, gradients) of a case; cotangent and value as flat rows."""
+    row = record()[str(case)]
+    shapes = [x.shape for x in case.inputs]
+    sizes = [math.prod(shape) for shape in shapes]
+    value = (len(row) - 2 * sum(sizes)) // 2
+    parts = np.split(row, np.cumsum([*sizes, value, value, *sizes])[:-1])
+    n = len(shapes)
+    arrays = [part.reshape(shape) for part, shape in zip(parts, shapes)]
+    gradients = [part.reshape(shape) for part, shape in zip(parts[n + 2 :], shapes)]
+    return arrays, parts[n], parts[n + 1], gradients
+
+
+def asked(case, functions):
+    """The row of numbers for a case, from PyTorch itself."""
+    import torch  # noqa: PLC0415  only the recording needs it
+
+    arrays = case.arrays(np.float32)
+    inputs = [torch.tensor(array, requires_grad=True) for array in arrays]
+    y = case.call(functions[case.op.name], inputs)
+    cotangent = case.cotangent(tuple(y.shape), np.float32)
+    gradients = torch.autograd.grad(
+        y, inputs, torch.tensor(cotangent, dtype=y.dtype), materialize_grads=True
+    )
+    results = [y.detach().numpy(), *(gradient.numpy() for gradient in gradients)]
+    parts = [*arrays, cotangent, *results]
+    return np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in parts])
+
+
+def pytorch():
+    """PyTorch's function for each op, with our arguments."""
+    import torch  # noqa: PLC0415
+    import torch.nn.functional as F  # noqa: N812, PLC0415
+
+    def number(x):
+        return x if isinstance(x, torch.Tensor) else torch.tensor(float(x))
+
+    def dims(x, axis):
+        return tuple(range(x.ndim)) if axis is None else axis
+
+    def reduced(function):
+        def call(x, axis=None, keepdims=False):
+            if axis == ():
+                return x * 1
+            return function(x, dim=dims(x, axis), keepdim=keepdims)
+
+        return call
+
+    def spread_of(function):
+        def call(x, axis=None, keepdims=False, ddof=0):
+            if axis == ():
+                return x * 0
+            if x.numel() == 0:  # PyTorch warns of NaN, though there is no entry to be NaN
+                return x.sum(dim=dims(x, axis), keepdim=keepdims)
+            return function(x, dim=dims(x, axis), correction=ddof, keepdim=keepdims)
+
+        return call
+
+    def prod(x, axis=None, keepdims=False):
+        if axis is None:
+            y = torch.prod(x)
+            return y.reshape((1,) * x.ndim) if keepdims else y
+        return torch.prod(x, dim=axis, keepdim=keepdims)
+
+    def rows(function):
+        """A function along one axis, with several taken as one."""
+
+        def call(x, axis=-1):
+            if not isinstance(axis, tuple):
+                return function(x, dim=axis)
+            last = tuple(range(-len(axis), 0))
+            moved = torch.movedim(x, axis, last)
+            flat = moved.reshape(*moved.shape[: -len(axis)], -1)
+            return torch.movedim(function(flat, dim=-1).reshape(moved.shape), last, axis)
+
+        return call
+
+    def normalize(x, axis=-1, eps=1e-5):
+        axis = axis if isinstance(axis, tuple) else (axis,)
+        last = tuple(range(-len(axis), 0))
+        moved = torch.movedim(x, axis, last)
+        y = F.layer_norm(moved, [x.shape[i] for i in axis], eps=eps)
+        return torch.movedim(y, last, axis)
+
+    def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
+        if not (targets != ignore_index).any():
+            return 0 * logits.sum()  # the mean over nothing: 0 to us, NaN to PyTorch
+        return F.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]),
+            torch.tensor(targets.reshape(-1)),
+            ignore_index=-100 if ignore_index is None else ignore_index,
+            label_smoothing=label_smoothing,
+        )
+
+    def places(shape, index):
+        """The places in a flat row of what NumPy reads at `index`."""
+        found = np.arange(math.prod(shape)).reshape(shape)[index]
+        return torch.tensor(np.ascontiguousarray(found))
+
+    def getitem(x, index):
+        return x.reshape(-1)[places(x.shape, index)]
+
+    def put(values, index, shape):
+        found = places(shape, index)
+        y = torch.zeros(math.prod(shape))
+        return y.index_add(0, found.reshape(-1), values.reshape(-1)).reshape(shape)
+
+    def take(x, indices, axis=None):
+        indices = torch.tensor(np.asarray(indices))
+        if axis is None:
+            return x.reshape(-1)[indices]
+        return x[(slice(None),) * (axis % x.ndim) + (indices,)]
+
+    def pad(x, pad_width, constant_values=0.0):
+        widths = np.broadcast_to(pad_width, (x.ndim, 2))[::-1].reshape(-1).tolist()
+        return F.pad(x, widths, value=constant_values) if x.ndim else x * 1
+
+    def split(x, sections, axis=0):
+        return torch.tensor_split(x, sections, dim=axis)[-1]
+
+    def where(condition, a, b):
+        return torch.where(torch.tensor(condition), number(a), number(b))
+
+    return {
+        "add": torch.add,
+        "sub": lambda a, b: number(a) - b,
+        "mul": torch.mul,
+        "div": lambda a, b: number(a) / b,
+        "pow": torch.pow,
+        "neg": torch.neg,
+        "exp": torch.exp,
+        "log": torch.log,
+        "sqrt": torch.sqrt,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "relu": torch.relu,
+        "erf": torch.erf,
+        "gelu": F.gelu,
+        "abs": torch.abs,
+        "sin": torch.sin,
+        "cos": torch.cos,
+        "clip": torch.clamp,
+        "maximum": lambda a, b: torch.maximum(number(a), number(b)),
+        "minimum": lambda a, b: torch.minimum(number(a), number(b)),
+        "astype": lambda x, dtype: x.to(torch.float64),
+        "sum": reduced(torch.sum),
+        "mean": reduced(torch.mean),
+        "max": reduced(torch.amax),
+        "min": reduced(torch.amin),
+        "var": spread_of(torch.var),
+        "std": spread_of(torch.std),
+        "prod": prod,
+        "cumsum": lambda x, axis=None: (
+            torch.cumsum(x.reshape(-1), 0) if axis is None else torch.cumsum(x, axis)
+        ),
+        "softmax": rows(torch.softmax),
+        "log_softmax": rows(torch.log_softmax),
+        "logsumexp": reduced(torch.logsumexp),
+        "cross_entropy": cross_entropy,
+        "normalize": normalize,
+        "matmul": torch.matmul,
+        "linear": lambda x, weight, bias=0.0: x @ weight + bias,
+        "einsum": torch.einsum,
+        "reshape": lambda x, shape: x.reshape(shape),
+        "transpose": lambda x, axes=None: x.permute(axes or tuple(range(x.ndim))[::-1]),
+        "swapaxes": torch.swapaxes,
+        "broadcast_to": torch.broadcast_to,
+        "expand_dims": lambda x, axis: x.reshape(np.expand_dims(x.detach().numpy(), axis).shape),
+        "squeeze": lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis),
+        "flip": lambda x, axis=None: torch.flip(x, np.atleast_1d(dims(x, axis)).tolist()),
+        "joined": lambda axis, *arrays: torch.cat(arrays, axis),
+        "concatenate": lambda arrays, axis=0: torch.cat(arrays, axis),
+        "stack": lambda arrays, axis=0: torch.stack(arrays, axis),
+        "split": split,
+        "pad": pad,
+        "getitem": getitem,
+        "put": put,
+        "take": take,
+        "embedding": lambda table, ids: F.embedding(torch.tensor(ids), table),
+        "add_rows": lambda rows, ids, count: torch.zeros(count, rows.shape[1]).index_add(
+            0, torch.tensor(ids), rows
+        ),
+        "where": where,
+        "masked_fill": lambda x, mask, value: x.masked_fill(torch.tensor(mask), value),
+        "thinned": lambda x, keep, scale: torch.where(torch.tensor(keep), x * scale, 0.0),
+    }
+
+
+def write():
+    functions = pytorch()
+    rows = {str(case): asked(case, functions) for case in CASES if case.op.name not in WITHOUT}
+    np.savez_compressed(
+        FILE,
+        names=np.array(list(rows)),
+        sizes=np.array([len(row) for row in rows.values()]),
+        numbers=np.concatenate(list(rows.values())),
+    )
+    print(f"{FILE.name}: {len(rows)} cases, {FILE.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,75 @@
+"""Models so small that every derivative can be checked, and what several test files do with them."""
+
+import numpy as np
+
+import minigrad as mg
+from minitransformer import Transformer, TransformerConfig
+from minitransformer.batching import Batch
+
+TOY = {
+    "d_model": 4,
+    "num_heads": 2,
+    "d_ff": 5,
+    "num_encoder_layers": 1,
+    "num_decoder_layers": 1,
+    "dropout": 0.0,
+    "max_length": 8,
+}
+BATCH = Batch(  # two sentences, the second with padding on both sides
+    src=np.array([[4, 5, 6, 2], [7, 2, 0, 0]]),
+    tgt_in=np.array([[1, 4, 5], [1, 6, 0]]),
+    tgt_out=np.array([[4, 5, 2], [6, 2, 0]]),
+)
+
+
+def toy_model(seed=0, **changes):
+    """A Transformer over 8 tokens with parameters that are no special case: no gamma is 1, no bias
+    is 0."""
+    rng = np.random.default_rng(seed)
+    config = TransformerConfig(src_vocab_size=8, tgt_vocab_size=8, **{**TOY, **changes})
+    return scattered(Transformer(config, rng), rng)
+
+
+def scattered(module, rng):
+    """`module`, with every parameter moved by chance."""
+    for parameter in module.parameters():
+        parameter.data += 0.3 * rng.standard_normal(parameter.shape)
+    return module
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def close(ours, right, tolerance):
+    """No entry is further off than `tolerance` times the largest of the right ones."""
+    ours, right = (x.data if isinstance(x, mg.Tensor) else x for x in (ours, right))
+    assert np.shape(ours) == np.shape(right)
+    largest = np.abs(right).max()
+    np.testing.assert_allclose(ours, right, rtol=0, atol=tolerance * (largest or 1))
+
+
+def gradcheck_module(module, function, *inputs, **settings):
+    """gradcheck of `function(*inputs)`, a computation with `module`, for every input and for every
+    parameter of the module, in float64."""
+    module.astype(np.float64)
+    named = dict(module.named_parameters())
+
+    def of_all(*tensors):
+        for path, tensor in zip(named, tensors):
+            put(module, path, tensor)
+        return function(*tensors[len(named) :])
+
+    try:
+        return mg.gradcheck(of_all, *named.values(), *inputs, **settings)
+    finally:
+        for path, parameter in named.items():
+            put(module, path, parameter)
+
+
+def put(module, path, tensor):
+    """Let `tensor` take the place of the parameter with that path."""
+    *owners, name = path.split(".")
+    for owner in owners:
+        module = module[int(owner)] if owner.isdigit() else getattr(module, owner)
+    setattr(module, name, tensor)
