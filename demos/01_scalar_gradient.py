@@ -18,7 +18,7 @@ loss = (total**2).named("loss")
 print(f"loss = (a * b + c) ** 2 = {loss.item()}")
 
 # %% The recorded graph: each node is a call of an op, and knows where its inputs came from
-picture = mg.draw(loss, direction="LR").save("runs/demos/scalar_graph.svg")
+picture = mg.draw(loss, direction="LR").save("scalar_graph.svg")
 print(f"the graph is drawn in {picture}")
 
 # %% Backward by hand: the chain rule, from the loss to the leaves
@@ -27,8 +27,8 @@ d_product = d_total  # an addition hands its gradient on
 d_a, d_b, d_c = d_product * b.item(), d_product * a.item(), d_total
 print(f"by hand:     da = {d_a}, db = {d_b}, dc = {d_c}")
 
-# %% The same by the rules of the ops. Set a breakpoint in minigrad/ops/elementwise.py, at `mul`, and
-# step: first forward into `mul`, then from loss.backward() into its rules `da` and `db`.
+# %% The same by the rules of the ops. Set a breakpoint in minigrad/ops/elementwise.py, at `mul`,
+# and step: first forward into `mul`, then from loss.backward() into its rules `da` and `db`.
 loss.backward(retain_graph=True)
 print(f"by backward: da = {a.grad.item()}, db = {b.grad.item()}, dc = {c.grad.item()}")
 

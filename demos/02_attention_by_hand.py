@@ -16,7 +16,7 @@ import minitransformer as mt
 
 np.set_printoptions(precision=3, suppress=True)
 words = ["the", "cat", "sleeps"]
-x = np.array([[1, 0, 1, 0], [0, 2, 0, 2], [1, 1, 1, 1]], dtype=np.float32)  # (T, d_model)
+x = np.array([[1, 0, 1, 1], [0, 2, 0, 1], [1, 1, 2, 0]], dtype=np.float32)  # (T, d_model)
 d_model = d_k = 4
 
 
@@ -39,7 +39,7 @@ show("V = x W_V", v)
 scores = q @ k.T
 show("Q K^T: a row is the word that looks, a column the word that it looks at", scores)
 
-# %% Scaled: sums of d_k products grow with sqrt(d_k), and a softmax of large numbers is all or nothing
+# %% Scaled: a sum of d_k products grows with sqrt(d_k), and a softmax of large numbers is all or none
 scaled = scores / math.sqrt(d_k)
 show("scores / sqrt(d_k)", scaled)
 

@@ -53,6 +53,6 @@ while step < 1500:
             break
 
 # %% One token at a time: what the model writes for a word of our own
-for text in ("abc", "fedcba", "deadface"[:6]):
+for text in ("abc", "fedcba", "facade"):
     (written,) = mt.greedy_decode(model, mt.source_rows([vocab.encode(text)]))
     print(f"{text} -> {vocab.decode(written)}")

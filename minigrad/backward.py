@@ -72,10 +72,10 @@ def grad(output, inputs, gradient=None, create_graph=False):
         return grad(output, [inputs], gradient, create_graph)[0]
     found = {x.origin: None for x in inputs}
     backward(output, gradient, create_graph, retain_graph=True, found=found)
-    results = [found[x.origin] for x in inputs]
+    gradients = [(x, found[x.origin]) for x in inputs]
     return [
         Tensor(np.zeros(x.shape, x.dtype)) if g is None else g if create_graph else Tensor(g.copy())
-        for x, g in zip(inputs, results)
+        for x, g in gradients
     ]
 
 
@@ -100,8 +100,8 @@ def keep(origin, g, found):
     tensor = origin if isinstance(origin, Tensor) else origin.retained and origin.retained()
     if tensor is None:
         return
-    if type(origin) is Node and type(g) is np.ndarray:
-        g = g.copy()  # its parents' gradients may still be the same array
+    if tensor is not origin and type(g) is np.ndarray:
+        g = g.copy()  # the gradients of what it was made from may still be the same array
     if tensor.grad is None:
         tensor.grad = g if isinstance(g, Tensor) else Tensor(g)
     elif isinstance(g, Tensor) or tensor.grad.requires_grad:

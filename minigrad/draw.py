@@ -25,18 +25,20 @@ MISSING = (
 
 INK, GREY = "#1F2933", "#5F6B76"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
+GRAPH = {"nodesep": "0.25", "ranksep": "0.3", "newrank": "true"}  # newrank: ranks across clusters
+NODE = {**FONT, "fontsize": "12", "height": "0.3", "width": "0.4", "margin": "0.12,0.06"}
+EDGE = {**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": "0.6"}
 # Each kind has its shape as well as its colour (Okabe & Ito's blue and orange, which colour-blind
 # eyes tell apart), so that a print in grey says the same.
 LOOK = {
     "op": {"shape": "box", "style": "rounded,filled", "fillcolor": "white", "color": GREY},
     "module": {"shape": "box", "style": "rounded,filled", "fillcolor": "#C9D6E3", "color": INK},
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FBE3B5", "color": "#B87700"},
-    "input": {
-        **{"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
-        "margin": "0.02,0.01",
-    },
+    "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
     "constant": {"shape": "box", "style": "dashed", "color": GREY},
 }
+LOOK["input"]["margin"] = "0.02,0.01"  # an ellipse is roomy by itself
+CLUSTER = {"style": "rounded,filled", "color": "#9AA7B3", "labeljust": "l"}
 TINTS = ("#F5F7F9", "#EBEFF3", "#E1E7ED", "#D7DFE7")  # of clusters, outermost first
 SYMMETRIC = {"add", "mul", "maximum", "minimum"}  # ops that do not mind the order of their inputs
 
@@ -97,45 +99,26 @@ def draw(tensor, depth=None, direction="TB", saved=False):
     if depth is not None:
         graph = graph.fold(depth)
     digraph = graphviz.Digraph(
-        graph_attr={
-            **FONT,
-            "rankdir": direction,
-            "nodesep": "0.25",
-            "ranksep": "0.3",
-            "newrank": "true",
-        },
-        node_attr={
-            **FONT,
-            "fontsize": "12",
-            "height": "0.3",
-            "width": "0.4",
-            "margin": "0.12,0.06",
-        },
-        edge_attr={**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": "0.6"},
+        graph_attr={**FONT, "rankdir": direction, **GRAPH}, node_attr=NODE, edge_attr=EDGE
     )
-    add_cluster(digraph, graph.root, saved, graph.output)
+    add_cluster(digraph, graph.root, "cluster", saved, graph.output)
     add_edges(digraph, graph)
     return Drawing(digraph)
 
 
-def add_cluster(digraph, cluster, saved, output):
+def add_cluster(digraph, cluster, name, saved, output):
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
         tooltip = graphviz.escape(printable(node.full_name or node.path or node.label))
         digraph.node(node.id, label=text(node, cluster, saved), tooltip=tooltip, **look)
-    for child in cluster.children:
-        look = {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1], "color": "#9AA7B3"}
+    for i, child in enumerate(cluster.children):
+        look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), plain(child.module, 11)]
-        with digraph.subgraph(name=f"cluster_{id(child)}") as box:
-            box.attr(
-                label=f"<{'  '.join(filter(None, title))}>",
-                style="rounded,filled",
-                labeljust="l",
-                **look,
-            )
-            box.attr(tooltip=graphviz.escape(printable(child.path or child.module)))
-            add_cluster(box, child, saved, output)
+        tooltip = graphviz.escape(printable(child.path or child.module))
+        with digraph.subgraph(name=f"{name}_{i}") as box:
+            box.attr(label=f"<{'  '.join(filter(None, title))}>", tooltip=tooltip, **look)
+            add_cluster(box, child, f"{name}_{i}", saved, output)
 
 
 def add_edges(digraph, graph):
@@ -159,28 +142,29 @@ def add_edges(digraph, graph):
 
 def text(node, cluster, saved):
     """A node's label: its name, what made it, and its shape (the number itself, if that is all)."""
-    size = str(node.shape) if node.shape else ""
-    if not node.shape and node.value is not None:
-        size = f"{node.value.item():.4g}"
-    if node.kind in ("op", "module"):
+    if node.kind == "op":
         lines = [bold(node.name, 15), plain(node.label, 11 if node.name else 12)]
-        if node.kind == "module":
-            lines[1:] = [bold(node.label, 12), plain(local(node.path, cluster.path), 10)]
+    elif node.kind == "module":
+        path = local(node.path, cluster.path)
+        lines = [bold(node.name, 15), bold(node.label, 12), plain(path, 10)]
     else:
         lines = [bold(node.label, 13) if node.kind == "input" else plain(node.label, 12)]
-    if size not in node.label:  # as it is in `reshape (2, 4, 8)`
-        lines.append(plain(size, 10))
+    if node.shape and str(node.shape) not in node.label:  # it is there in `reshape (2, 4, 8)`
+        lines.append(plain(str(node.shape), 10))
+    elif not node.shape and node.value is not None:
+        lines.append(plain(f"{node.value.item():.4g}", 10))
     if saved and node.saved:
         kept = [f"{name} {shape}" for name, shape in node.saved]
         kept = [f"{len(kept)} arrays"] if node.kind == "module" else kept
         lines += [plain("keeps " * (i == 0) + entry, 9) for i, entry in enumerate(kept)]
     rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines if line)
-    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{rows}</table>>'
+    table = 'table border="0" cellborder="0" cellspacing="0" cellpadding="0"'
+    return f"<<{table}>{rows}</table>>" if rows else ""
 
 
 def plain(words, size):
     """Words in Graphviz's HTML-like labels."""
-    words = html.escape(printable(words or ""))
+    words = html.escape(printable(words or "")).replace("\\", "\\\\")  # \N would be the id
     return f'<font point-size="{size}">{words}</font>' if words.strip() else ""
 
 

@@ -67,7 +67,7 @@ class Cluster:
             stack += reversed(cluster.children)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Graph:
     """All that `output` was computed from. In `nodes` each comes after those that it needs."""
 
@@ -75,6 +75,9 @@ class Graph:
     edges: list
     root: Cluster
     output: GraphNode
+
+    def __repr__(self):
+        return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
 
     def fold(self, depth):
         """A graph with only `depth` levels of module calls open: a call below them is one node,

@@ -3,10 +3,13 @@
 `a * b` is `mul(a, b)`, `t.sum(axis=0)` is `sum(t, axis=0)` and `np.exp(t)` is `exp(t)`.
 """
 
+import math
+
 import numpy as np
 
 from . import ops
 from .backward import backward
+from .tape import numpy_rules
 from .tensor import Tensor, plain
 
 # ---- operators
@@ -72,36 +75,39 @@ Tensor.mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
 # ---- NumPy's functions
 
-NUMPY = {
-    np.add: ops.add,
+for name in (
+    "where einsum sum mean var std max min prod cumsum reshape transpose swapaxes broadcast_to "
+    "expand_dims squeeze concatenate stack split pad flip take clip"
+).split():
+    numpy_rules[getattr(np, name)] = getattr(ops, name)
+
+numpy_rules |= {  # the ufuncs that have an op of the same name are in it already
     np.subtract: ops.sub,
     np.multiply: ops.mul,
     np.true_divide: ops.div,
-    np.power: ops.pow,
     np.negative: ops.neg,
-    np.absolute: ops.abs,
-    np.square: lambda x: ops.mul(x, x),
-    np.matmul: ops.matmul,
-    np.vecdot: lambda a, b: ops.sum(ops.mul(a, b), axis=-1),
-    np.split: ops.split,
+    np.square: lambda x: x * x,
+    np.reciprocal: lambda x: 1 / x,
+    np.tan: lambda x: ops.sin(x) / ops.cos(x),
+    np.sinh: lambda x: 0.5 * (ops.exp(x) - ops.exp(-x)),
+    np.cosh: lambda x: 0.5 * (ops.exp(x) + ops.exp(-x)),
+    np.exp2: lambda x: 2.0**x,
+    np.log2: lambda x: ops.log(x) / math.log(2),
+    np.log10: lambda x: ops.log(x) / math.log(10),
+    np.vecdot: lambda a, b: ops.sum(a * b, axis=-1),
 }
-for name in (
-    "exp log sqrt tanh sin cos maximum minimum clip where einsum sum mean var std max min prod "
-    "cumsum reshape transpose swapaxes broadcast_to expand_dims squeeze concatenate stack pad flip "
-    "take"
-).split():
-    NUMPY[getattr(np, name)] = getattr(ops, name)
+
 for name in (
     "less less_equal greater greater_equal equal not_equal sign isnan isinf isfinite isneginf "
     "floor ceil rint argmax argmin argsort shape ndim size zeros_like ones_like array_equal "
     "allclose isclose any all logical_and logical_or logical_not"
 ).split():
-    NUMPY[getattr(np, name)] = constant(getattr(np, name))
+    numpy_rules[getattr(np, name)] = constant(getattr(np, name))
 
 
 def array_ufunc(self, ufunc, method, *inputs, **kwargs):
     kwargs.pop("out", None)  # a rule's `np.exp(e, out=e)` is on tensors an ordinary expression
-    rule = NUMPY.get(ufunc) if method == "__call__" else None
+    rule = numpy_rules.get(ufunc) if method == "__call__" else None
     if rule is None or kwargs:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise no_rule(f"np.{name}", kwargs if rule else ())
@@ -110,9 +116,9 @@ def array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def array_function(self, function, types, args, kwargs):
     kwargs = {key: value for key, value in kwargs.items() if key != "out"}
-    if function not in NUMPY:
+    if function not in numpy_rules:
         raise no_rule(f"np.{function.__name__}")
-    return NUMPY[function](*args, **kwargs)
+    return numpy_rules[function](*args, **kwargs)
 
 
 def no_rule(name, options=()):

@@ -11,6 +11,8 @@ from .dtypes import make_uniform, result_in
 from .errors import explained
 from .tensor import Tensor, plain, tick
 
+numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}, see methods.py
+
 
 class Node:
     """One recorded call of an op.
@@ -126,6 +128,8 @@ def op(fn=None, *, cast=True):
         return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
 
     call.fn = fn
+    if isinstance(ufunc := getattr(np, fn.__name__, None), np.ufunc):
+        numpy_rules.setdefault(ufunc, call)  # an op `sinh` is what np.sinh does to a Tensor
     return call
 
 

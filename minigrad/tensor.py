@@ -68,8 +68,8 @@ class Tensor:
     def requires_grad(self, value):
         if value and self._data.dtype.kind != "f":
             raise TypeError(
-                f"a tensor of {self._data.dtype} cannot require a gradient: only floating-point "
-                "numbers have one. Make it with dtype=np.float32"
+                f"a tensor of {self._data.dtype} cannot require a gradient, only floating-point "
+                "numbers can: make it with dtype=np.float32"
             )
         if self.node is not None and not value:
             raise RuntimeError(

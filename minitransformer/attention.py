@@ -28,7 +28,8 @@ def scaled_dot_product_attention(query, key, value, mask=None):
 
 
 def check_mask(mask, shape):
-    if mask.dtype != bool or np.broadcast_shapes(mask.shape, shape) != shape:
+    sizes = zip(reversed(mask.shape), reversed(shape))
+    if mask.dtype != bool or mask.ndim > len(shape) or any(m not in (1, n) for m, n in sizes):
         raise ValueError(
             f"the mask is {mask.dtype} of shape {mask.shape}; attention over scores of shape "
             f"{shape} (batch, head, query, key) needs a boolean one that broadcasts to it"

@@ -20,7 +20,7 @@ class SinusoidalEncoding(mg.Module):
     """x + sinusoids: (B, T, d_model) in and out. `start` is the time of the first position."""
 
     def __init__(self, d_model, max_length, rng=None):
-        self.table = sinusoids(max_length, d_model).astype(np.float32)
+        self.table = sinusoids(max_length, d_model)  # added in the dtype of x
 
     def forward(self, x, start=0):
         return x + self.table[start : start + x.shape[1]]

@@ -2,8 +2,6 @@
 
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,20 +117,27 @@ def load(folder):
         source = Vocabulary.from_json(vocabularies["source"])
         target = Vocabulary.from_json(vocabularies["target"])
         model = Transformer(TransformerConfig(**config["model"]))
+        expected = model.config.src_vocab_size, model.config.tgt_vocab_size
+        if (len(source), len(target)) != expected:
+            raise ValueError(
+                f"the vocabularies have {len(source)} and {len(target)} tokens, the model "
+                f"{expected[0]} and {expected[1]}"
+            )
         settings = config["training"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {error}") from error
-    model.load_state_dict(read_weights(folder / WEIGHTS))
+    load_weights(model, folder / WEIGHTS)
     return Run(folder, task, model.eval(), source, target, settings)
 
 
-def read_weights(path):
+def load_weights(model, path):
+    """Fill the model with the weights in a file."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: was the training ended before its first save?")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            model.load_state_dict(dict(arrays))
+    except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
         raise ValueError(
             f"{path} is damaged or was only half written ({error}); train the run again"
         ) from error
@@ -140,7 +145,7 @@ def read_weights(path):
 
 def read_json(path):
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing, so this run cannot be used") from None
     except ValueError as error:

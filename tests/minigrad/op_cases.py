@@ -94,13 +94,12 @@ class Case:
     def call(self, function, inputs):
         """The result of `function` with `inputs` in the places of the Inputs."""
         rest = iter(inputs)
-
-        def filled(arg):
-            if type(arg) is list:
-                return [filled(entry) for entry in arg]
-            return next(rest) if isinstance(arg, Input) else arg
-
-        return function(*(filled(arg) for arg in self.args), **self.kwargs)
+        args = []
+        for arg in self.args:
+            entries = arg if type(arg) is list else [arg]
+            filled = [next(rest) if isinstance(entry, Input) else entry for entry in entries]
+            args.append(filled if type(arg) is list else filled[0])
+        return function(*args, **self.kwargs)
 
     def __str__(self):
         kwargs = [f"{key}={value!r}" for key, value in self.kwargs.items()]

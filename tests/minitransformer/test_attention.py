@@ -60,7 +60,11 @@ def test_scores_weights_and_result_are_those_worked_out_by_hand():
         ]
     )
     close(weights, by_hand, 1e-15)
-    close(weights.data.round(3), [[0.422, 0.155, 0.422], [0.016, 0.867, 0.117], [0.155, 0.422, 0.422]], 1e-15)
+    close(
+        weights.data.round(3),
+        [[0.422, 0.155, 0.422], [0.016, 0.867, 0.117], [0.155, 0.422, 0.422]],
+        1e-15,
+    )
     # The first token gets 0.422 of itself, 0.155 of the second, 0.422 of the third.
     close(attended.data[0].round(3), [0.845, 0.733, 0.845, 0.733], 1e-15)
     close(attended, by_hand @ TOKENS, 1e-15)

@@ -1,4 +1,4 @@
-"""Models so small that every derivative can be checked, and what several test files do with them."""
+"""Models so small that every derivative can be checked, and what several test files do."""
 
 import numpy as np
 

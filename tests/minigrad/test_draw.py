@@ -1,0 +1,255 @@
+import importlib
+import os
+import stat
+import warnings
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad.draw import draw
+from minigrad.graph import graph_of
+
+module = importlib.import_module("minigrad.draw")  # `minigrad.draw` alone is the function
+rng = np.random.default_rng(0)
+pytestmark = pytest.mark.skipif(not module.can_render(), reason="neither dot nor pygraphviz")
+BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
+
+
+class Linear(mg.Module):
+    def __init__(self, inputs, outputs):
+        self.weight = mg.Parameter(rng.normal(size=(inputs, outputs)), dtype=np.float32)
+        self.bias = mg.Parameter(np.zeros(outputs), dtype=np.float32)
+
+    def forward(self, x):
+        return mg.linear(x, self.weight, self.bias)
+
+
+class Attention(mg.Module):
+    def __init__(self, width):
+        self.w_q, self.w_k = Linear(width, width), Linear(width, width)
+
+    def forward(self, x):
+        scores = (self.w_q(x).named("Q") @ self.w_k(x).named("K").mT * 0.5).named("scores")
+        return scores.softmax() @ x
+
+
+def attention():
+    return Attention(8)(np.ones((2, 5, 8), np.float32))
+
+
+def expression():
+    a, b, c = (mg.Tensor(value, True, name=name) for name, value in zip("abc", (2.0, -3.0, 10.0)))
+    return (a * b + c) ** 2
+
+
+def texts(drawing):
+    """All that can be read in the picture."""
+    root = ElementTree.fromstring(drawing.svg())
+    return [element.text.strip() for element in root.iter() if element.tag.endswith("}text")]
+
+
+def drawn(drawing):
+    """How many nodes, edges and clusters Graphviz has drawn."""
+    classes = [element.get("class") for element in ElementTree.fromstring(drawing.svg()).iter()]
+    return classes.count("node"), classes.count("edge"), classes.count("cluster")
+
+
+@pytest.fixture
+def no_graphviz(monkeypatch):
+    monkeypatch.setattr(module, "pygraphviz", None)
+    monkeypatch.setattr(module.shutil, "which", lambda program: None)
+
+
+# ---- what is in the picture
+
+
+def test_each_node_edge_and_module_call_is_drawn():
+    graph = graph_of(attention())
+    assert drawn(draw(graph)) == (len(graph.nodes), len(graph.edges), 3)
+
+
+def test_a_reader_finds_names_ops_shapes_and_modules():
+    shown = texts(draw(attention()))
+    assert {"Q", "scores", "mul 0.5", "(2, 5, 5)", "weight", "(8, 8)", "w_q", "Linear"} <= {*shown}
+    assert shown.count("weight") == 2
+
+
+def test_numbers_are_shown_where_they_are_known():
+    assert {"a", "2", "b", "-3", "c", "10", "mul", "add", "pow 2"} == {*texts(draw(expression()))}
+    assert "16" in texts(draw(expression().named("loss")))
+
+
+def test_a_named_number_is_shown_though_the_op_mentions_it():
+    x = mg.Tensor(np.sqrt(2.0), True, name="x")
+    assert "2" in texts(draw((x**2).named("y")))
+
+
+def test_a_shape_is_not_said_twice():
+    x = mg.Tensor(np.ones((2, 3)), True, name="x")
+    assert texts(draw(x.reshape(3, 2))) == ["x", "(2, 3)", "reshape (3, 2)"]
+
+
+def test_a_leaf_is_drawn_as_one_node():
+    assert texts(draw(mg.Tensor(np.ones((2, 3)), name="x"))) == ["x", "(2, 3)"]
+
+
+def test_depth_folds_the_picture():
+    assert drawn(draw(attention(), depth=1))[2] == 1
+    assert drawn(draw(attention(), depth=0)) == (2, 1, 0)
+    assert texts(draw(attention(), depth=0)) == ["x", "(2, 5, 8)", "Attention", "(2, 5, 8)"]
+
+
+def test_a_graph_is_drawn_like_its_tensor():
+    y = attention()
+    assert draw(graph_of(y)).source == draw(y).source
+    assert draw(graph_of(y).fold(1)).source == draw(y, depth=1).source
+
+
+def test_the_same_model_gives_the_same_source():
+    assert draw(attention()).source == draw(attention()).source
+
+
+def test_inputs_that_could_be_mixed_up_are_labelled_and_no_others():
+    a, b = mg.Tensor(np.eye(2), True), mg.Tensor(np.eye(2), True)
+    assert {"a", "b"} <= {*texts(draw(a @ b))}
+    assert {"a", "b"}.isdisjoint(texts(draw(a * b)))
+    assert {"a", "b"}.isdisjoint(texts(draw(a - 1)))
+    assert texts(draw(a.named("a") - b.named("b"))).count("a") == 1
+    linear = Linear(2, 2)(a)
+    assert texts(draw(linear)).count("weight") == 1 and "x" not in texts(draw(linear))
+
+
+def test_direction_turns_the_picture():
+    def size(drawing):
+        root = ElementTree.fromstring(drawing.svg())
+        return float(root.get("width")[:-2]), float(root.get("height")[:-2])
+
+    wide, tall = size(draw(expression(), direction="LR")), size(draw(expression()))
+    assert wide[0] > wide[1] and tall[0] < tall[1]
+
+
+def test_saved_says_what_backward_remembers():
+    a = mg.Tensor(np.ones((2, 3)), True)
+    assert "keeps y (2, 3)" in texts(draw(a.exp(), saved=True))
+    assert not any("keeps" in text for text in texts(draw(a.exp())))
+    assert any("arrays" in text for text in texts(draw(attention(), depth=0, saved=True)))
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b\\n<c>', "<b>x</b>", "&amp;", "\\N \\G", "größe 注意", "->", "n0"]
+)
+def test_odd_names_are_drawn_to_the_letter(name):
+    a = mg.Tensor([1.0], True, name=name)
+    assert texts(draw((a * 2).named(name))) == [name, "(1,)", name, "mul 2", "(1,)"]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_no_name_breaks_the_picture(name, key):
+    class Holder(mg.Module):
+        def __init__(self):
+            self.parts = {key: Linear(2, 2)}
+
+        def forward(self, x):
+            return self.parts[key](x)
+
+    y = Holder()(mg.Tensor(np.eye(2), True, name=name)).named(name)
+    assert drawn(draw(y)) == (4, 3, 2)
+    assert drawn(draw(y, depth=1)) == (2, 1, 1)
+
+
+# ---- what cannot be drawn
+
+
+def test_a_freed_graph_is_refused_with_the_way_out():
+    loss = expression()
+    loss.backward()
+    with pytest.raises(RuntimeError, match="freed by backward: draw it before"):
+        draw(loss)
+
+
+def test_what_is_no_tensor_is_refused():
+    with pytest.raises(TypeError, match="a Tensor or a Graph, not list"):
+        draw([mg.Tensor(1.0)])
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(ValueError, match='"TB", "LR".*not \'down\''):
+        draw(expression(), direction="down")
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf", "dot", "SVG"])
+def test_a_file_is_written_for_each_ending(tmp_path, ending):
+    path = draw(expression()).save(tmp_path / f"x.{ending}")
+    assert path == tmp_path / f"x.{ending}"
+    assert path.read_bytes().startswith(BEGINNINGS[ending.lower()])
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_file_has_the_permissions_of_any_other_new_file(tmp_path):
+    (tmp_path / "other").touch()
+    path = draw(expression()).save(str(tmp_path / "x.svg"))
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x", ".svg"])
+def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path, name):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot"):
+        draw(expression()).save(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("failing", ["rendered", "os.replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_half_written(tmp_path, monkeypatch, failing):
+    def fail(*args):
+        raise OSError("disk full")
+
+    path = tmp_path / "x.svg"
+    path.write_text("old")
+    target = module if failing == "rendered" else module.os
+    monkeypatch.setattr(target, failing.split(".")[-1], fail)
+    with pytest.raises(OSError, match="disk full"):
+        draw(expression()).save(path)
+    monkeypatch.undo()
+    assert (os.listdir(tmp_path), path.read_text()) == (["x.svg"], "old")
+
+
+def test_without_graphviz_the_dot_file_is_written_and_said(tmp_path, no_graphviz):
+    with pytest.warns(UserWarning, match=r"pip install pygraphviz, or .*; wrote .*x\.dot instead"):
+        path = draw(expression()).save(tmp_path / "x.png")
+    assert path == tmp_path / "x.dot"
+    assert path.read_text() == draw(expression()).source
+    assert os.listdir(tmp_path) == ["x.dot"]
+
+
+def test_without_graphviz_a_dot_file_is_nothing_to_warn_about(tmp_path, no_graphviz):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert draw(expression()).save(tmp_path / "x.dot").exists()
+
+
+def test_without_graphviz_svg_says_what_to_install_and_jupyter_shows_text(no_graphviz):
+    with pytest.raises(RuntimeError, match="pip install pygraphviz, or .*the dot program"):
+        draw(expression()).svg()
+    assert draw(expression())._repr_svg_() is None
+    assert "pip install pygraphviz" in repr(draw(expression()))
+
+
+def test_it_shows_itself_in_jupyter():
+    assert "<svg" in draw(expression())._repr_svg_()
+
+
+def test_the_dot_program_is_used_where_there_is_one(tmp_path, monkeypatch):
+    program = tmp_path / "dot"
+    program.write_text('#!/bin/sh\necho "<svg>$*</svg>"\ncat > /dev/null\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(module, "pygraphviz", None)
+    assert draw(expression()).svg() == "<svg>-Kdot -Tsvg</svg>\n"

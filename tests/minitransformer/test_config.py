@@ -1,0 +1,144 @@
+import dataclasses
+import json
+
+import pytest
+
+from minitransformer import Transformer, TransformerConfig
+
+SIZES = ["tiny", "small", "medium", "paper"]
+
+
+def expected_count(c):
+    """The number of parameters by formula, every weight and bias of the paper's figure once."""
+    attention = 4 * c.d_model**2  # W_Q, W_K, W_V, W_O
+    feed_forward = 2 * c.d_model * c.d_ff + c.d_ff + c.d_model  # W_1, W_2, b_1, b_2
+    norm = 2 * c.d_model  # gamma, beta
+    encoder = c.num_encoder_layers * (attention + feed_forward + 2 * norm)
+    decoder = c.num_decoder_layers * (2 * attention + feed_forward + 3 * norm)
+    if c.norm_first:
+        encoder, decoder = encoder + norm, decoder + norm
+    if c.tie_embeddings:
+        outside = c.src_vocab_size * c.d_model
+    else:
+        outside = (c.src_vocab_size + 2 * c.tgt_vocab_size) * c.d_model + c.tgt_vocab_size
+    if c.positions == "learned":
+        outside += 2 * c.max_length * c.d_model
+    return encoder + decoder + outside
+
+
+def test_the_defaults_are_the_base_model_of_the_paper():
+    config = TransformerConfig(37_000, 37_000)
+    assert (config.num_encoder_layers, config.num_decoder_layers) == (6, 6)
+    assert (config.d_model, config.num_heads, config.d_ff) == (512, 8, 2048)
+    assert config.d_model // config.num_heads == 64  # d_k
+    assert config.dropout == 0.1
+    assert not config.norm_first
+    assert config.activation == "relu"
+    assert config.positions == "sinusoidal"
+
+
+def test_the_size_paper_is_the_base_model_with_its_37000_tokens():
+    paper = TransformerConfig.paper()
+    assert (paper.src_vocab_size, paper.tgt_vocab_size) == (37_000, 37_000)
+    assert dataclasses.replace(paper, tie_embeddings=False) == TransformerConfig(37_000, 37_000)
+
+
+def test_the_base_model_has_about_65_million_parameters():
+    count = expected_count(TransformerConfig.paper(tie_embeddings=True))
+    assert count == 37_000 * 512 + 6 * 3_150_336 + 6 * 4_199_936
+    assert 62e6 < count < 66e6  # table 3 says 65; it does not say what it counts
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"norm_first": True},
+        {"positions": "learned", "max_length": 5},
+        {"tie_embeddings": True, "tgt_vocab_size": 11},
+        {"num_encoder_layers": 3, "num_decoder_layers": 2},
+    ],
+    ids=str,
+)
+def test_a_model_has_as_many_parameters_as_the_formula_says(changes):
+    values = {"src_vocab_size": 11, "tgt_vocab_size": 13, "d_model": 8, "num_heads": 2, "d_ff": 12}
+    config = TransformerConfig(**{**values, **changes})
+    assert sum(p.size for p in Transformer(config).parameters()) == expected_count(config)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_named_size_is_reached_by_its_name_and_by_its_method(size):
+    config = TransformerConfig.of_size(size, 20, 30)
+    assert config == getattr(TransformerConfig, size)(20, 30)
+    assert (config.src_vocab_size, config.tgt_vocab_size) == (20, 30)
+
+
+def test_sizes_grow():
+    counts = [expected_count(TransformerConfig.of_size(size, 20, 20)) for size in SIZES]
+    assert counts == sorted(counts)
+
+
+def test_any_field_of_a_named_size_can_be_changed():
+    config = TransformerConfig.small(20, 30, d_ff=99, dropout=0.3)
+    assert dataclasses.replace(config, d_ff=128, dropout=0.1) == TransformerConfig.small(20, 30)
+
+
+def test_a_config_written_as_json_is_the_same_when_read():
+    config = TransformerConfig.tiny(20, 20, tie_embeddings=True, positions="learned")
+    assert TransformerConfig(**json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TransformerConfig(8, 8).d_model = 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"src_vocab_size": 0},
+        {"tgt_vocab_size": -1},
+        {"d_model": 0},
+        {"num_heads": 0},
+        {"num_heads": 5},
+        {"num_heads": 2.0},
+        {"d_model": 64.0},
+        {"d_ff": 0},
+        {"num_encoder_layers": 0},
+        {"num_decoder_layers": 0},
+        {"num_decoder_layers": 1.5},
+        {"max_length": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": float("nan")},
+        {"activation": "swish"},
+        {"positions": "rotary"},
+    ],
+    ids=str,
+)
+def test_a_value_that_makes_no_model_is_named_with_what_it_should_be(changes):
+    (value,) = changes.values()
+    with pytest.raises(ValueError, match=f"TransformerConfig: .* has to be .*, not {value!r}") as e:
+        TransformerConfig(**{"src_vocab_size": 8, "tgt_vocab_size": 8, **changes})
+    name = "d_model" if changes == {"num_heads": 5} else next(iter(changes))
+    assert name in str(e.value)
+
+
+def test_heads_that_do_not_divide_the_width_are_named_with_it():
+    with pytest.raises(ValueError, match="d_model has to be a multiple of num_heads"):
+        TransformerConfig(8, 8, d_model=64, num_heads=3)
+
+
+def test_an_unknown_activation_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="one of .*relu.*gelu"):
+        TransformerConfig(8, 8, activation="swish")
+
+
+def test_tied_embeddings_need_one_vocabulary():
+    with pytest.raises(ValueError, match="these have 8 and 9 tokens"):
+        TransformerConfig(8, 9, tie_embeddings=True)
+
+
+def test_an_unknown_size_is_answered_with_the_sizes():
+    with pytest.raises(ValueError, match="no size 'huge'; the sizes are tiny, small, medium"):
+        TransformerConfig.of_size("huge", 8, 8)
