@@ -159,7 +159,7 @@ def text(node, cluster, saved):
         lines += [plain("keeps " * (i == 0) + entry, 9) for i, entry in enumerate(kept)]
     rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines if line)
     table = 'table border="0" cellborder="0" cellspacing="0" cellpadding="0"'
-    return f"<<{table}>{rows}</table>>" if rows else ""
+    return f"<<{table}>{rows}</table>>"
 
 
 def plain(words, size):

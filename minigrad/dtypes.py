@@ -42,20 +42,19 @@ def make_uniform(values, inputs, tensors):
     float64 would double the cost of all that comes after). Python numbers stay what they are:
     beside an array, NumPy gives them its dtype. Without any tensor the arrays decide.
     """
+    arrays = {}
     for i in inputs:
         if isinstance(values[i], np.generic):
             values[i] = values[i].item()
-        if not (values[i] is None or isinstance(values[i], (bool, int, float))):
-            values[i] = as_array(values[i])
-        elif values[i] is not None and tensors.isdisjoint(inputs):
-            values[i] = as_array(values[i])
-    arrays = [i for i in inputs if isinstance(values[i], np.ndarray)]
-    deciding = [values[i] for i in arrays if i in tensors]
+        number = isinstance(values[i], (bool, int, float))
+        if values[i] is not None and not (number and not tensors.isdisjoint(inputs)):
+            arrays[i] = as_array(values[i])
+    deciding = [array for i, array in arrays.items() if i in tensors]
     if not deciding or promoted(deciding).kind != "f":
-        deciding = [values[i] for i in arrays]
+        deciding = arrays.values()
     dtype = promoted(deciding)
     for i in arrays:
-        values[i] = values[i].astype(dtype, copy=False)
+        values[i] = as_array(values[i], dtype)  # a list directly, not by way of float32
     return dtype
 
 

@@ -3,6 +3,7 @@
 from operator import attrgetter
 
 from .tape import Node
+from .tensor import Tensor
 
 
 def history(tensor):
@@ -28,8 +29,8 @@ def history(tensor):
 def check_unchanged(nodes):
     """Refuse a graph whose numbers are no longer those that it was recorded with."""
     for node in nodes:
-        for origin in (node, *(edge[0] for edge in node.edges)):
-            if origin.changed > node.tick:
+        for origin in (node, *node.args):
+            if isinstance(origin, (Node, Tensor)) and origin.changed > node.tick:
                 raise RuntimeError(
                     f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
                     "was changed in place since, so its gradient would be wrong. Change a copy, or "

@@ -77,7 +77,7 @@ Tensor.mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
 for name in (
     "where einsum sum mean var std max min prod cumsum reshape transpose swapaxes broadcast_to "
-    "expand_dims squeeze concatenate stack split pad flip take clip"
+    "expand_dims squeeze concatenate stack split pad flip take"
 ).split():
     numpy_rules[getattr(np, name)] = getattr(ops, name)
 
@@ -95,6 +95,11 @@ numpy_rules |= {  # the ufuncs that have an op of the same name are in it alread
     np.log2: lambda x: ops.log(x) / math.log(2),
     np.log10: lambda x: ops.log(x) / math.log(10),
     np.vecdot: lambda a, b: ops.sum(a * b, axis=-1),
+    np.amax: ops.max,
+    np.amin: ops.min,
+    np.clip: lambda x, a_min=None, a_max=None, *, min=None, max=None: ops.clip(
+        x, a_min if min is None else min, a_max if max is None else max
+    ),
 }
 
 for name in (

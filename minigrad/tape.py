@@ -17,9 +17,9 @@ numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}
 class Node:
     """One recorded call of an op.
 
-    `args` are the call's arguments, where a tensor that needs a gradient stands as its *origin*:
-    the Node that made it, or the leaf Tensor itself. They are the graph, and with `fn` they suffice
-    to compute it again. `edges` are triples (origin, number of the rule, pullback) for backward.
+    `args` are the call's arguments, where a tensor stands as its *origin*: the Node that made it,
+    or the leaf Tensor itself. They are the graph, and with `fn` they suffice to compute it again.
+    `edges` are triples (origin, number of the rule, pullback) for backward.
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 
@@ -121,10 +121,8 @@ def op(fn=None, *, cast=True):
             value = result_in(value, dtype) if cast else np.asarray(value)
         if not (tracked and recording.get()):
             return Tensor.made_by(None, value)
-        edges = []
-        for rule, i in tracked:
-            origin = values[i] = args[i].origin
-            edges.append((origin, rule, pullbacks[rule]))
+        edges = [(args[i].origin, rule, pullbacks[rule]) for rule, i in tracked]
+        values = [a.origin if isinstance(a, Tensor) else v for a, v in zip(args, values)]
         return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
 
     call.fn = fn

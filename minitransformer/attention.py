@@ -54,13 +54,18 @@ class MultiHeadAttention(mg.Module):
         self.w_v = Linear(d_model, d_model, rng, bias)
         self.w_o = Linear(d_model, d_model, rng, bias)
 
-    def forward(self, query, key, value, mask=None):
-        """Queries (B, T_q, d_model) attend to keys and values (B, T_k, d_model)."""
+    def forward(self, query, key, value, mask=None, cache=None):
+        """Queries (B, T_q, d_model) attend to keys and values (B, T_k, d_model). A `cache` (see
+        cache.py) knows the keys and values of earlier calls."""
         q = self.split_heads(self.w_q(query)).named("Q")  # (B, H, T_q, d_k)
-        k = self.split_heads(self.w_k(key)).named("K")  # (B, H, T_k, d_k)
-        v = self.split_heads(self.w_v(value)).named("V")  # (B, H, T_k, d_k)
+        k, v = self.keys_and_values(key, value) if cache is None else cache(self, key, value)
         attended, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
         return self.w_o(self.join_heads(attended))
+
+    def keys_and_values(self, key, value):
+        k = self.split_heads(self.w_k(key)).named("K")  # (B, H, T_k, d_k)
+        v = self.split_heads(self.w_v(value)).named("V")  # (B, H, T_k, d_k)
+        return k, v
 
     def split_heads(self, x):
         batch, time, d_model = x.shape

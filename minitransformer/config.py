@@ -36,11 +36,10 @@ class TransformerConfig:
     tie_embeddings: bool = False
 
     def __post_init__(self):
-        for name in ("src_vocab_size", "tgt_vocab_size", "d_model", "num_heads", "d_ff"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("num_encoder_layers", "num_decoder_layers"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
-        self.require(self.max_length >= 1, "max_length", "at least 1")
+        sizes = ("src_vocab_size", "tgt_vocab_size", "d_model", "num_heads", "d_ff", "max_length")
+        for name in (*sizes, "num_encoder_layers", "num_decoder_layers"):
+            value = getattr(self, name)
+            self.require(isinstance(value, int) and value >= 1, name, "a whole number above 0")
         self.require(0 <= self.dropout < 1, "dropout", "a probability below 1")
         self.require(self.d_model % self.num_heads == 0, "d_model", "a multiple of num_heads")
         self.require(self.activation in ACTIVATIONS, "activation", f"one of {[*ACTIVATIONS]}")

@@ -4,14 +4,16 @@ import numpy as np
 
 import minigrad as mg
 
+from .cache import DecoderCache
 from .vocab import END, PAD, START
 
 
-def greedy_decode(model, src, max_length=None):
+def greedy_decode(model, src, max_length=None, cached=True):
     """The most probable next token, again and again, until the end token: a list of id lists.
 
     `src` (B, S) are source ids. Each result is without start and end; one that has not ended after
-    `max_length` tokens (default: the model's own limit) is cut there.
+    `max_length` tokens (default: the model's own limit) is cut there. `cached` keeps the keys and
+    values of what was written, which is faster and gives the same.
     """
     limit = model.config.max_length - 1  # the decoder reads the start token too
     limit = limit if max_length is None else min(max_length, limit)
@@ -21,8 +23,11 @@ def greedy_decode(model, src, max_length=None):
     ended = np.zeros(len(src), bool)
     with mg.no_grad():
         memory = model.encode(src)
+        cache = DecoderCache(model.config.num_decoder_layers) if cached else None
         while not ended.all() and written.shape[1] <= limit:
-            logits = model.decode(written, memory, src).data[:, -1]  # of the next token: (B, V)
+            logits = model.decode(written, memory, src, cache).data[
+                :, -1
+            ]  # of the next token: (B, V)
             token = np.where(ended, PAD, logits.argmax(axis=-1))
             written = np.concatenate([written, token[:, None]], axis=1)  # (B, T) -> (B, T + 1)
             ended |= token == END

@@ -30,11 +30,11 @@ class TrainingSettings:
     size: str = "small"  # of the model, see TransformerConfig.of_size
     model: dict = field(default_factory=dict)  # further fields of TransformerConfig
     steps: int | None = None  # None: as many as the task recommends
-    batch_size: int = 64
+    batch_size: int = 32
     train_examples: int = 50_000
     warmup_steps: int = 400
     lr_scale: float = 1.0  # multiplies the paper's learning rate
-    cooldown: float = 0.3  # the last part of the steps, in which the rate falls to 0
+    cooldown: float = 0.5  # the last part of the steps, in which the rate falls to 0
     label_smoothing: float = 0.0
     clip: float = 1.0  # the largest norm of the gradient
     validations: int = 8  # how often the model is tried while it learns

@@ -43,16 +43,18 @@ class DecoderLayer(mg.Module):
         self.dropout = Dropout(config.dropout, rng)
         self.norm_first = config.norm_first
 
-    def forward(self, x, memory, mask, memory_mask):
+    def forward(self, x, memory, mask, memory_mask, cache=None):
         """`mask` hides later positions of x, `memory_mask` the padding of the encoder's output."""
+        own, other = cache or (None, None)  # of the two attentions, when decoding token by token
         if self.norm_first:
             y = self.norm_1(x)
-            x = x + self.dropout(self.self_attention(y, y, y, mask))
+            x = x + self.dropout(self.self_attention(y, y, y, mask, own))
             y = self.norm_2(x)
-            x = x + self.dropout(self.cross_attention(y, memory, memory, memory_mask))
+            x = x + self.dropout(self.cross_attention(y, memory, memory, memory_mask, other))
             return x + self.dropout(self.feed_forward(self.norm_3(x)))
-        x = self.norm_1(x + self.dropout(self.self_attention(x, x, x, mask)))
-        x = self.norm_2(x + self.dropout(self.cross_attention(x, memory, memory, memory_mask)))
+        x = self.norm_1(x + self.dropout(self.self_attention(x, x, x, mask, own)))
+        y = self.cross_attention(x, memory, memory, memory_mask, other)
+        x = self.norm_2(x + self.dropout(y))
         return self.norm_3(x + self.dropout(self.feed_forward(x)))
 
 
@@ -76,9 +78,9 @@ class Decoder(mg.Module):
         self.layers = [DecoderLayer(config, rng) for _ in range(config.num_decoder_layers)]
         self.norm = LayerNorm(config.d_model) if config.norm_first else None
 
-    def forward(self, x, memory, mask, memory_mask):
-        for layer in self.layers:
-            x = layer(x, memory, mask, memory_mask)
+    def forward(self, x, memory, mask, memory_mask, cache=None):
+        for i, layer in enumerate(self.layers):
+            x = layer(x, memory, mask, memory_mask, cache and cache.layers[i])
         return self.norm(x) if self.norm else x
 
 
@@ -116,13 +118,17 @@ class Transformer(mg.Module):
         x = self.dropout(self.src_positions(self.src_embedding(src)))
         return self.encoder(x, padding_mask(src, self.config.pad_id)).named("memory")
 
-    def decode(self, tgt, memory, src):
-        """Logits (B, T, tgt_vocab_size) for target ids (B, T) that were written so far."""
+    def decode(self, tgt, memory, src, cache=None):
+        """Logits (B, T, tgt_vocab_size) for target ids (B, T) that were written so far.
+
+        With a DecoderCache only the positions that it has not seen are computed, and returned.
+        """
         src, tgt = self.checked(src, "source"), self.checked(tgt, "target")
         pad_id = self.config.pad_id
+        seen = 0 if cache is None else cache.length
         mask = combine_masks(padding_mask(tgt, pad_id), look_ahead_mask(tgt.shape[1]))
-        x = self.dropout(self.tgt_positions(self.tgt_embedding(tgt)))
-        x = self.decoder(x, memory, mask, padding_mask(src, pad_id))
+        x = self.dropout(self.tgt_positions(self.tgt_embedding(tgt[:, seen:]), start=seen))
+        x = self.decoder(x, memory, mask[:, :, seen:], padding_mask(src, pad_id), cache)
         return self.logits(x).named("logits")
 
     def logits(self, x):

@@ -27,7 +27,7 @@ class Task:
     summary: str  # one line for a listing
     unit: str  # what both vocabularies are made of: "words" or "characters"
     max_length: int  # tokens in the longest source or target, without start and end
-    steps: int = 3_000  # of training, for a small model to learn it well
+    steps: int = 4_000  # of training, for a small model to learn it well
 
     def sample(self, rng: np.random.Generator) -> Hashable:
         """Draw one example: the number, or the string, that a pair is then made from.

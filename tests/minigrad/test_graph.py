@@ -295,6 +295,18 @@ def test_a_parameter_is_in_the_innermost_call_that_has_all_its_uses():
     assert table in graph.root.children[0].nodes and table.label == "table"
 
 
+def test_a_shared_parameter_has_the_path_that_the_outermost_module_gives_it():
+    class Tied(mg.Module):
+        def __init__(self):
+            first = Linear(2, 2)
+            self.weight, self.part = first.weight, first
+
+        def forward(self, x):
+            return self.part(x) @ self.weight
+
+    assert graph_of(Tied()(x_of(1, 2))).find("weight").full_name == "weight"
+
+
 def test_data_is_outside_of_the_modules():
     graph = model_graph()
     assert [n.label for n in graph.root.nodes if n.kind == "input"] == ["ids"]
@@ -500,6 +512,11 @@ def test_parts_of_a_path_may_be_left_out_while_one_node_fits():
 def test_a_name_that_fits_several_is_refused_with_all_of_them():
     with pytest.raises(ValueError, match=r"fits 2 tensors: encoder.layers.0.scores, encoder.*1.sc"):
         model_graph().find("scores")
+
+
+def test_the_last_part_may_not_be_left_out():
+    with pytest.raises(ValueError, match="no tensor of this graph is named 'layers.1'"):
+        model_graph().find("layers.1")
 
 
 def test_the_full_path_wins_over_longer_ones_that_fit():

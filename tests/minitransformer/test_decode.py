@@ -1,0 +1,132 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from toy_models import toy_model
+
+import minigrad as mg
+from minitransformer import Transformer, TransformerConfig, greedy_decode
+from minitransformer.batching import source_rows
+from minitransformer.vocab import END, PAD, START
+
+SOURCES = [[4, 5, 6], [7], [5, 5, 4, 6, 7], [6, 4]]
+
+
+class Scripted(mg.Module):
+    """A model that writes what it was told to, token by token, whatever it reads."""
+
+    def __init__(self, *scripts, max_length=10):
+        self.scripts = scripts
+        self.config = SimpleNamespace(max_length=max_length)
+        self.read = []  # what the decoder was given, at each step
+
+    def encode(self, src):
+        return src
+
+    def decode(self, tgt, memory, src):
+        self.read.append(tgt.tolist())
+        logits = np.zeros((*tgt.shape, 9))
+        for row, script in enumerate(self.scripts):
+            for t in range(tgt.shape[1]):
+                logits[row, t, (script + [8] * 20)[t]] = 1
+        return mg.Tensor(logits)
+
+
+def model_that_ends(seed=0):
+    """A toy model with random weights, whose sentences end sooner or later."""
+    model = toy_model(seed, max_length=12).astype(np.float64).eval()
+    model.output.bias.data[[PAD, START]] -= 10
+    model.output.bias.data[END] += 0.7
+    return model
+
+
+def test_greedy_decoding_is_the_argmax_step_by_step():
+    ended = set()
+    for seed in range(10):
+        model, src = model_that_ends(seed), source_rows([[4, 5, 6]])
+        written = [START]
+        while written[-1] != END and len(written) < 12:
+            logits = model(src, np.array([written])).data
+            written.append(int(np.argmax(logits[0, -1])))
+        ended.add(written[-1] == END)
+        assert greedy_decode(model, src) == [[token for token in written[1:] if token != END]]
+    assert ended == {True, False}  # both ways to stop were seen
+
+
+def test_a_sentence_stops_at_its_end_token():
+    assert greedy_decode(Scripted([5, 6, END, 7]), np.array([[4]])) == [[5, 6]]
+
+
+def test_a_sentence_may_be_empty():
+    assert greedy_decode(Scripted([END]), np.array([[4]])) == [[]]
+
+
+def test_decoding_ends_when_all_sentences_have():
+    model = Scripted([5, END], [5, 6, 7, END], [END])
+    assert greedy_decode(model, np.zeros((3, 1), int)) == [[5], [5, 6, 7], []]
+    assert len(model.read) == 4
+
+
+def test_one_token_is_written_at_a_time_and_padding_after_the_end():
+    model = Scripted([5, END, 7, 7], [6, 7, 8, END])
+    greedy_decode(model, np.zeros((2, 1), int))
+    assert model.read == [
+        [[START], [START]],
+        [[START, 5], [START, 6]],
+        [[START, 5, END], [START, 6, 7]],
+        [[START, 5, END, PAD], [START, 6, 7, 8]],
+    ]
+
+
+def test_a_sentence_that_does_not_end_is_cut_at_the_limit():
+    assert greedy_decode(Scripted([5] * 20), np.array([[4]]), max_length=3) == [[5, 5, 5]]
+
+
+def test_the_limit_is_that_of_the_models_positions_where_none_is_given():
+    assert greedy_decode(Scripted([5] * 20, max_length=6), np.array([[4]])) == [[5] * 5]
+    assert greedy_decode(Scripted([5] * 20, max_length=6), np.array([[4]]), 99) == [[5] * 5]
+
+
+def test_an_end_token_at_the_limit_still_ends_the_sentence():
+    assert greedy_decode(Scripted([5, 5, END]), np.array([[4]]), max_length=3) == [[5, 5]]
+
+
+def test_a_batch_of_different_lengths_is_decoded_as_each_sentence_alone():
+    different = set()
+    for seed in range(6):
+        model = model_that_ends(seed)
+        together = greedy_decode(model, source_rows(SOURCES))
+        assert together == [greedy_decode(model, source_rows([ids]))[0] for ids in SOURCES]
+        different |= {len(ids) for ids in together}
+    assert len(different) > 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_is_off_while_decoding_and_as_before_afterwards(training):
+    model = Transformer(TransformerConfig.tiny(9, 9, dropout=0.5, max_length=8))
+    model.train(training)
+    src = source_rows(SOURCES)
+    assert greedy_decode(model, src) == greedy_decode(model, src)
+    assert all(module.training is training for module in model.modules())
+
+
+def test_a_model_that_cannot_read_the_sentence_is_left_in_its_mode():
+    model = toy_model(max_length=4)
+    with pytest.raises(ValueError, match="positions for 1 to 4"):
+        greedy_decode(model, np.full((1, 5), 4))
+    assert all(module.training for module in model.modules())
+
+
+def test_decoding_records_nothing(monkeypatch):
+    model = model_that_ends()
+    decode, recorded = model.decode, []
+
+    def watched(*args):
+        logits = decode(*args)
+        recorded.append(logits.requires_grad)
+        return logits
+
+    monkeypatch.setattr(model, "decode", watched)
+    greedy_decode(model, source_rows(SOURCES))
+    assert set(recorded) == {False}
+    assert all(parameter.grad is None for parameter in model.parameters())
