@@ -39,7 +39,7 @@ show("V = x W_V", v)
 scores = q @ k.T
 show("Q K^T: a row is the word that looks, a column the word that it looks at", scores)
 
-# %% Scaled: a sum of d_k products grows with sqrt(d_k), and a softmax of large numbers is all or none
+# %% Scaled: a sum of d_k products grows with sqrt(d_k), and softmax of large numbers is all or none
 scaled = scores / math.sqrt(d_k)
 show("scores / sqrt(d_k)", scaled)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import graphviz
 
-from .graph import Graph, graph_of, local
+from .graph import Graph, local
 from .tensor import Tensor
+from .trace import graph_of
 
 try:  # an extra; its wheels carry Graphviz, for machines without the `dot` program
     import pygraphviz

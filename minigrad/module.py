@@ -118,8 +118,9 @@ class Module:
                 + "; ".join(sorted(wrong)[:5])
                 + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
             )
+        arrays = {path: np.asarray(state[path], tensor.dtype) for path, tensor in tensors.items()}
         for path, tensor in tensors.items():
-            tensor.data[...] = state[path]
+            tensor.data[...] = arrays[path]
             tensor.mark_changed()
 
     def __repr__(self):

@@ -96,9 +96,10 @@ class Optimizer:
                 f"load_state_dict: this is no state of {type(self).__name__} for "
                 f"{self.flat.size} parameter entries: it has {', '.join(sorted(state))}"
             )
+        arrays = {name: np.asarray(state[name], self.flat.dtype) for name in self.state}
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
         for name, average in self.state.items():
-            average[...] = state[name]
+            average[...] = arrays[name]
 
 
 def grouped(slices):

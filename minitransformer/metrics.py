@@ -7,7 +7,7 @@ import numpy as np
 import minigrad as mg
 
 from .batching import make_batch, source_rows
-from .decode import greedy_decode
+from .decode import evaluating, greedy_decode
 from .vocab import PAD
 
 BATCH_SIZE = 200  # sentences that are decoded together
@@ -33,16 +33,15 @@ def batch_loss(model, batch, label_smoothing=0.0):
 
 def evaluate(model, pairs):
     """An Evaluation of `model` on `pairs` of source and target ids."""
-    was_training = model.training
-    model.eval()
+    if not pairs:
+        raise ValueError("evaluate: there are no examples to try the model on")
     total, tokens, predictions = 0.0, 0, []
     for start in range(0, len(pairs), BATCH_SIZE):
         part = pairs[start : start + BATCH_SIZE]
         batch = make_batch(part)
-        with mg.no_grad():
+        with evaluating(model):
             total += batch_loss(model, batch).item() * batch.num_tokens
         tokens += batch.num_tokens
         predictions += greedy_decode(model, source_rows([src for src, _ in part]))
-    model.train(was_training)
     right = [list(predicted) == list(tgt) for predicted, (_, tgt) in zip(predictions, pairs)]
     return Evaluation(total / tokens, float(np.mean(right)), predictions)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.graph import graph_of
+from minigrad.trace import graph_of
 
 rng = np.random.default_rng(0)
 

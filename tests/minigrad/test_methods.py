@@ -69,7 +69,7 @@ def test_minus_and_abs_are_ops():
 
 
 def test_there_are_no_in_place_operators():
-    """`y = x; y += 1` makes a new tensor: the graph never changes under the one that recorded it."""
+    """`y = x; y += 1` makes a new tensor: what the graph has recorded never changes."""
     x = leaf(3)
     y = x
     y += 1

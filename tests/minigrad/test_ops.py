@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from op_cases import CASES, TABLE, case, normal
+from op_cases import CASES, TABLE, Case, normal
 from op_checks import check, close
 
 import minigrad as mg
@@ -61,7 +61,7 @@ def test_pytorch_says_today_what_was_recorded():
 
 
 def check_new(name, *args, **kwargs):
-    new = case(*args, **kwargs)
+    new = Case(args, kwargs)
     new.op = ROWS[name]
     check(new)
 

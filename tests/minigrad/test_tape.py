@@ -275,7 +275,9 @@ def test_memory_stays_flat_over_1000_steps():
     tracemalloc.start()
     try:
         before = train(50)
-        assert train(1000) - before < 5_000  # a leak of one tensor a step would be 100 times as much
+        assert (
+            train(1000) - before < 5_000
+        )  # a leak of one tensor a step would be 100 times as much
     finally:
         tracemalloc.stop()
         gc.enable()

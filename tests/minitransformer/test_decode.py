@@ -17,13 +17,13 @@ class Scripted(mg.Module):
 
     def __init__(self, *scripts, max_length=10):
         self.scripts = scripts
-        self.config = SimpleNamespace(max_length=max_length)
+        self.config = SimpleNamespace(max_length=max_length, num_decoder_layers=1)
         self.read = []  # what the decoder was given, at each step
 
     def encode(self, src):
         return src
 
-    def decode(self, tgt, memory, src):
+    def decode(self, tgt, memory, src, cache=None):
         self.read.append(tgt.tolist())
         logits = np.zeros((*tgt.shape, 9))
         for row, script in enumerate(self.scripts):
@@ -91,12 +91,14 @@ def test_an_end_token_at_the_limit_still_ends_the_sentence():
     assert greedy_decode(Scripted([5, 5, END]), np.array([[4]]), max_length=3) == [[5, 5]]
 
 
-def test_a_batch_of_different_lengths_is_decoded_as_each_sentence_alone():
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_batch_of_different_lengths_is_decoded_as_each_sentence_alone(cached):
     different = set()
     for seed in range(6):
         model = model_that_ends(seed)
-        together = greedy_decode(model, source_rows(SOURCES))
-        assert together == [greedy_decode(model, source_rows([ids]))[0] for ids in SOURCES]
+        together = greedy_decode(model, source_rows(SOURCES), cached=cached)
+        alone = [greedy_decode(model, source_rows([ids]), cached=cached)[0] for ids in SOURCES]
+        assert together == alone
         different |= {len(ids) for ids in together}
     assert len(different) > 2
 
