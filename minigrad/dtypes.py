@@ -18,12 +18,13 @@ def as_array(data, dtype=None):
             ) from None
         if dtype is None and data.dtype.kind in "fiub":
             dtype = np.float32
-    kind = data.dtype.kind if dtype is None else np.dtype(dtype).kind
-    if kind not in "fiub" or data.dtype.kind not in "fiub":
-        raise TypeError(
-            f"a tensor holds real numbers, not {np.dtype(dtype or data.dtype).name}: "
-            "give it numbers, nested lists of numbers or a NumPy array of them"
-        )
+    for kind in (data.dtype, np.dtype(data.dtype if dtype is None else dtype)):
+        if kind.kind not in "fiub":
+            name = {"U": "text", "O": "Python objects"}.get(kind.kind, kind.name)
+            raise TypeError(
+                f"a tensor holds real numbers, not {name}: give it numbers, nested lists of "
+                "numbers or a NumPy array of them"
+            )
     return np.asarray(data, dtype=dtype)
 
 
@@ -52,7 +53,7 @@ def make_uniform(values, inputs, tensors):
     deciding = [array for i, array in arrays.items() if i in tensors]
     if not deciding or promoted(deciding).kind != "f":
         deciding = arrays.values()
-    dtype = promoted(deciding)
+    dtype = promoted(deciding) if arrays else np.dtype(np.float32)
     for i in arrays:
         values[i] = as_array(values[i], dtype)  # a list directly, not by way of float32
     return dtype

@@ -4,12 +4,21 @@ import numpy as np
 
 KNOWN = (np.exceptions.AxisError, IndexError, ValueError, TypeError)
 
+PLAINER = {  # what NumPy says, and what it means
+    "has no identity": "there is no largest or smallest among no entries",
+    "axes don't match array": "the new order has to name every axis once",
+    "an axis to squeeze out": "only an axis of size 1 can be dropped",
+    "NoneType": "an input is None: give a tensor, an array or a number",
+    "did not contain a loop": "every argument has to be a number or an array of numbers",
+}
+
 
 def explained(name, values, error):
     """The exception to raise instead of `error`, of the type that NumPy would raise."""
     shapes = [np.shape(value) for value in values if isinstance(value, (np.ndarray, np.generic))]
     listed = " and ".join(map(str, shapes))
     message = str(error)
+    message = next((ours for theirs, ours in PLAINER.items() if theirs in message), message)
     if "could not be broadcast" in message and len(shapes) > 1:
         message = (
             f"shapes {listed} do not fit together: aligned at their last axis, sizes must be equal "

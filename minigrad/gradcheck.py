@@ -26,7 +26,10 @@ def gradcheck(fn, *inputs, order=1, tolerance=1e-6, step=1e-6, seed=0):
     if not places:
         raise TypeError("gradcheck: none of the inputs is an array of real numbers")
 
-    weights = rng.standard_normal(fn(*inputs).shape)
+    result = fn(*inputs)
+    if not isinstance(result, Tensor):
+        raise TypeError(f"gradcheck: fn has to return a Tensor, not {type(result).__name__}")
+    weights = rng.standard_normal(result.shape)
     compare(fn, inputs, places, weights, tolerance, step, "gradient")
     if order > 1:
         along = {i: rng.standard_normal(inputs[i].shape) for i in places}

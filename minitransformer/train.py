@@ -42,10 +42,13 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("batch_size", "train_examples", "warmup_steps", "validation_examples"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
-        self.require(self.steps is None or self.steps >= 1, "steps", "at least 1")
-        self.require(self.validations >= 1, "validations", "at least 1")
+        counts = ("batch_size", "train_examples", "warmup_steps", "validations")
+        for name in (*counts, "validation_examples", "steps"):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and value >= 1
+            undecided = name == "steps" and value is None
+            self.require(whole or undecided, name, "a whole number above 0")
+        self.require(isinstance(self.seed, int) and self.seed >= 0, "seed", "a whole number from 0")
         self.require(self.lr_scale > 0, "lr_scale", "above 0")
         self.require(self.clip > 0, "clip", "above 0")
         self.require(0 <= self.cooldown <= 1, "cooldown", "a part of the steps, from 0 to 1")

@@ -36,17 +36,24 @@ def einsum(subscripts, *operands):
             d = put(d, tuple(grid[unique.index(n)] for n in axes), kept)
         return d.reshape(shape)
 
-    terms, result = named_axes(subscripts, [x.ndim for x in operands])
-    shapes = [x.shape for x in operands]
+    shapes = [np.shape(x) for x in operands]
+    terms, result = named_axes(subscripts, [len(shape) for shape in shapes])
     sizes = {}
     for term, shape in zip(terms, shapes):
         for name, size in zip(term, shape):
             sizes[name] = size if sizes.get(name, 1) == 1 else sizes[name]
+            if size not in (1, sizes[name]):
+                raise ValueError(
+                    f"{name if name in subscripts else '...'!r} in {subscripts!r} stands for axes "
+                    f"of sizes {sizes[name]} and {size} (shapes {', '.join(map(str, shapes))})"
+                )
     return np.einsum(subscripts, *operands), doperands
 
 
 def named_axes(subscripts, ndims):
     """One letter for each axis of each operand, and those of the result: "...ij,jk" spelled out."""
+    if not isinstance(subscripts, str):
+        raise TypeError("the subscripts come first, as text: einsum('ij,jk->ik', a, b)")
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):

@@ -245,6 +245,10 @@ def minimum(a, b):
 @op(cast=False)
 def astype(x, dtype):
     """x in another floating-point dtype; the gradient comes back in the dtype of x."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(
+            f"{np.dtype(dtype)} has no gradient; for the numbers alone use .data.astype(...)"
+        )
 
     def dx(g):
         return g.astype(own)

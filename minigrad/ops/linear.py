@@ -42,6 +42,8 @@ def linear(x, weight, bias=None):
     check_inner(x, weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; it has to be 2-D (inputs, outputs)")
+    if bias is not None and np.shape(bias) not in ((), (1,), weight.shape[1:]):
+        raise ValueError(f"bias has shape {bias.shape}; it has to be {weight.shape[1:]}")
 
     def dx(g):
         return (as_rows(g) @ weight.T).reshape(x_shape)
@@ -66,11 +68,18 @@ def as_rows(x):
 
 
 def check_inner(a, b):
-    if a.ndim == 0 or b.ndim == 0:
-        raise ValueError(f"{a.shape} @ {b.shape}: a matrix product needs axes; use * for a scalar")
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        raise ValueError(
+            f"{np.shape(a)} @ {np.shape(b)}: a matrix product needs axes; use * for a number"
+        )
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
         raise ValueError(
             f"{a.shape} @ {b.shape}: inner sizes {a.shape[-1]} and {inner} differ; the last axis "
             "of the left has to be as long as the last but one of the right"
+        )
+    if any(n != m and n != 1 != m for n, m in zip(a.shape[-3::-1], b.shape[-3::-1])):
+        raise ValueError(
+            f"{a.shape} @ {b.shape}: the batch axes {a.shape[:-2]} and {b.shape[:-2]} do not fit "
+            "together; aligned at their last, sizes must be equal or 1"
         )

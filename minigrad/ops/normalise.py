@@ -12,7 +12,7 @@ def row_maximum(x, axis):
     """The largest entry of each row, as plain numbers: subtracting it changes no softmax, it only
     keeps exp from overflowing. A row of -inf alone has 0, so that its exp is 0 and not NaN."""
     if x.ndim == 0 and axis is not None:
-        raise np.exceptions.AxisError("a single number has no row: give an array with an axis")
+        raise np.exceptions.AxisError(axis, 0)
     if x.size == 0:
         return 0
     top = plain(x).max(axis=axis, keepdims=True)
@@ -89,6 +89,8 @@ def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
             d -= weights * (label_smoothing / classes)
         return d.reshape(shape)
 
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing is a probability, from 0 to 1; not {label_smoothing}")
     shape = logits.shape
     ids, counts = counted_targets(targets, shape, ignore_index)  # (N,), (N, 1)
     classes, rows, total = shape[-1], np.arange(len(ids)), float(np.maximum(counts.sum(), 1))
@@ -111,7 +113,9 @@ def counted_targets(targets, shape, ignore_index):
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets have to be integers, not {targets.dtype}")
-    if not shape or targets.shape != shape[:-1]:
+    if not shape:
+        raise ValueError("logits need a last axis, of classes; these have shape ()")
+    if targets.shape != shape[:-1]:
         raise ValueError(
             f"logits of shape {shape} need targets of shape {shape[:-1]}, not {targets.shape}"
         )

@@ -1,6 +1,9 @@
 """Ops that bring an axis, several or all down to one entry; `axis`, `keepdims` as in NumPy."""
 
+import math
+
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..tape import op
 from ..tensor import plain
@@ -13,11 +16,14 @@ def spread(g, shape, axis, keepdims):
     return np.broadcast_to(g, shape)
 
 
+def axes_of(ndim, axis):
+    """`axis` (None: all) as a tuple of axes counted from 0. Raises AxisError for one not there."""
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
 def entries(shape, axis):
     """How many entries go into one sum over `axis`."""
-    if axis is None:
-        axis = tuple(range(len(shape)))
-    return int(np.prod([shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]))
+    return math.prod(shape[i] for i in axes_of(len(shape), axis))
 
 
 @op
@@ -96,33 +102,37 @@ def std(x, axis=None, keepdims=False, ddof=0):
 
 @op
 def prod(x, axis=None, keepdims=False):
-    """The product over `axis` (None: all). With a zero among them, the gradient of that zero is
-    the product of the others."""
+    """The product over `axis`, an integer or a tuple of them (None: all). With a zero among them,
+    the gradient of that zero is the product of the others."""
 
     def dx(g):
-        flat = x.reshape(-1) if axis is None else x
-        along = 0 if axis is None else axis
-        others = before(flat, along) * np.flip(before(np.flip(flat, along), along), along)
-        return spread(g, x.shape, axis, keepdims) * others.reshape(x.shape)
+        order = [i for i in range(x.ndim) if i not in axes] + [*axes]
+        rows = np.transpose(x, order)  # what is multiplied comes last, and becomes one row
+        sizes = rows.shape
+        rows = rows.reshape(*sizes[: x.ndim - len(axes)], entries(x.shape, axis))
+        others = before(rows) * np.flip(before(np.flip(rows, -1)), -1)
+        others = np.transpose(others.reshape(sizes), np.argsort(order))
+        return spread(g, x.shape, axis, keepdims) * others
 
-    return x.prod(axis=axis, keepdims=keepdims), dx
+    y = x.prod(axis=axis, keepdims=keepdims)
+    axes = axes_of(x.ndim, axis)
+    return y, dx
 
 
-def before(x, axis):
-    """For each entry the product of those before it along `axis`, by doubling: shifted by 1, then
+def before(x):
+    """For each entry the product of those before it in its row, by doubling: shifted by 1, then
     times itself shifted by 1, 2, 4, ..."""
-    y, shift = shifted(x, 1, axis), 1
-    while shift < x.shape[axis]:
-        y = y * shifted(y, shift, axis)
+    y, shift = shifted(x, 1), 1
+    while shift < x.shape[-1]:
+        y = y * shifted(y, shift)
         shift *= 2
     return y
 
 
-def shifted(x, by, axis):
-    """x moved by `by` places along `axis`, with ones coming in."""
-    lead = (slice(None),) * (axis % x.ndim)
-    ones = np.ones_like(plain(x)[(*lead, slice(0, by))])
-    return np.concatenate([ones, x[(*lead, slice(0, x.shape[axis] - ones.shape[axis]))]], axis)
+def shifted(x, by):
+    """Each row of x moved by `by` places, with ones coming in."""
+    ones = np.ones_like(plain(x)[..., :by])
+    return np.concatenate([ones, x[..., : x.shape[-1] - ones.shape[-1]]], -1)
 
 
 @op

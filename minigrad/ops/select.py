@@ -1,6 +1,7 @@
 """Ops that choose entries: by index, by mask, by chance."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..tape import op
 from ..tensor import Tensor, plain
@@ -39,9 +40,13 @@ def take(x, indices, axis=None):
     """The entries of x at the integers `indices` along `axis` (None: of x as one flat row)."""
     x = x if isinstance(x, Tensor) else Tensor(x)
     indices = np.asarray(plain(indices))
+    if indices.size == 0:
+        indices = indices.astype(int)  # np.asarray([]) is of floats
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"take: indices have to be integers, not {indices.dtype}")
     if axis is None:
         return getitem(x.reshape(-1), indices)
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+    return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim, "take") + (indices,))
 
 
 @op
@@ -105,7 +110,12 @@ def masked_fill(x, mask, value):
     mask = np.asarray(mask)
     if mask.dtype != bool:
         raise TypeError(f"mask has to be boolean, not {mask.dtype}: write `tokens == pad_id`")
-    return np.where(mask, value, x), dx
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
+        raise TypeError(f"value has to be one number, not {value!r}; `where` takes arrays")
+    y = np.where(mask, value, x)
+    if y.shape != x.shape:
+        raise ValueError(f"mask has shape {mask.shape}, which does not broadcast to {x.shape}")
+    return y, dx
 
 
 @op
@@ -123,6 +133,12 @@ def dropout(x, p, rng):
     the expected value stays. `rng` is a np.random.Generator. (Srivastava et al. 2014)"""
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is the probability to drop an entry, 0 <= p < 1; not {p}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"dropout: rng has to be a np.random.Generator, not {type(rng).__name__}; "
+            "np.random.default_rng(seed) makes one"
+        )
+    x = x if isinstance(x, Tensor) else Tensor(x)
     if p == 0:
         return x
     keep = rng.random(x.shape, dtype=np.float32) >= p

@@ -1,6 +1,7 @@
 """Ops that move entries without changing them; each rule moves the gradient back."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..tape import op
 from ..tensor import Tensor
@@ -14,7 +15,12 @@ def reshape(x, shape):
         return g.reshape(old)
 
     old = x.shape
-    return x.reshape(shape), dx
+    try:
+        return x.reshape(shape), dx
+    except ValueError:
+        raise ValueError(
+            f"the {x.size} entries of shape {old} do not fill the shape {shape}"
+        ) from None
 
 
 @op
@@ -44,7 +50,13 @@ def broadcast_to(x, shape):
     def dx(g):
         return g  # the tape sums it over the repeated axes
 
-    return np.broadcast_to(x, shape), dx
+    try:
+        return np.broadcast_to(x, shape), dx
+    except ValueError:
+        raise ValueError(
+            f"shape {x.shape} cannot be repeated to {shape}: aligned at their last axis, sizes "
+            "must be equal, or 1 in the first"
+        ) from None
 
 
 @op
@@ -95,19 +107,43 @@ def joined(axis, *arrays):
 
 def concatenate(arrays, axis=0):
     """`arrays` one after another along `axis`."""
+    arrays = list(arrays)
+    check_alike("concatenate", arrays, axis)
     return joined(axis, *arrays)
 
 
 def stack(arrays, axis=0):
     """`arrays` of one shape beside each other along a new axis."""
+    arrays = list(arrays)
+    check_alike("stack", arrays)
     return joined(axis, *(expand_dims(array, axis) for array in arrays))
+
+
+def check_alike(name, arrays, axis=None):
+    """Raise ValueError unless there are shapes, and they are equal but for the size of `axis`."""
+    shapes = [np.shape(array) for array in arrays]
+    rest = set()
+    for shape in shapes:
+        place = None if axis is None else normalize_axis_index(axis, len(shape), name)
+        rest.add(tuple(n for i, n in enumerate(shape) if i != place))
+    if len(rest) != 1:
+        differ = "have to be equal" + ("" if axis is None else f" but for the size of axis {axis}")
+        listed = " and ".join(map(str, shapes))
+        raise ValueError(f"{name}: shapes {listed} {differ}" if shapes else f"{name}: no arrays")
 
 
 def split(x, sections, axis=0):
     """x cut along `axis` into so many equal parts, or before each index of a list: a list."""
     x = x if isinstance(x, Tensor) else Tensor(x)
-    pieces = np.split(np.arange(x.shape[axis]), sections)  # its errors are ours
-    before = (slice(None),) * (axis % x.ndim)
+    axis = normalize_axis_index(axis, x.ndim, "split")
+    n = x.shape[axis]
+    if np.ndim(sections) == 0 and (sections < 1 or n % sections):
+        raise ValueError(
+            f"split: the {n} entries along axis {axis} of shape {x.shape} cannot be cut into "
+            f"{sections} equal parts; give a list of the places to cut at"
+        )
+    pieces = np.split(np.arange(n), sections)
+    before = (slice(None),) * axis
     starts = np.cumsum([0, *(len(piece) for piece in pieces)]).tolist()
     return [x[(*before, slice(start, end))] for start, end in zip(starts, starts[1:])]
 
@@ -121,5 +157,11 @@ def pad(x, pad_width, constant_values=0.0):
         return g[tuple(slice(before, before + n) for (before, _), n in zip(widths, shape))]
 
     shape = x.shape
-    widths = np.broadcast_to(pad_width, (x.ndim, 2))
+    try:
+        widths = np.broadcast_to(pad_width, (x.ndim, 2))
+    except ValueError:
+        raise ValueError(
+            f"pad_width {pad_width} does not fit the shape {shape}: give one number, (before, "
+            "after), or such a pair for each axis"
+        ) from None
     return np.pad(x, widths, constant_values=constant_values), dx

@@ -1,6 +1,14 @@
 import numpy as np
 import pytest
-from toy_models import BATCH, close, gradcheck_module, normal, scattered, toy_model
+from toy_models import (
+    BATCH,
+    close,
+    gradcheck_module,
+    normal,
+    same_weights,
+    scattered,
+    toy_model,
+)
 
 import minigrad as mg
 from minitransformer import (
@@ -351,12 +359,6 @@ def test_an_id_outside_the_vocabulary_is_refused(token):
 
 
 # Randomness.
-
-
-def same_weights(one, other):
-    one, other = one.state_dict(), other.state_dict()
-    assert one.keys() == other.keys()
-    return all(np.array_equal(one[path], other[path]) for path in one)
 
 
 def trained_a_step(seed, dropout):

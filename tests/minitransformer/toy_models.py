@@ -3,10 +3,12 @@
 import numpy as np
 
 import minigrad as mg
-from minitransformer import Transformer, TransformerConfig
+from minitransformer import Transformer, TransformerConfig, tasks, train
 from minitransformer.batching import Batch
 
 TOY = {
+    "src_vocab_size": 8,
+    "tgt_vocab_size": 8,
     "d_model": 4,
     "num_heads": 2,
     "d_ff": 5,
@@ -26,7 +28,7 @@ def toy_model(seed=0, **changes):
     """A Transformer over 8 tokens with parameters that are no special case: no gamma is 1, no bias
     is 0."""
     rng = np.random.default_rng(seed)
-    config = TransformerConfig(src_vocab_size=8, tgt_vocab_size=8, **{**TOY, **changes})
+    config = TransformerConfig(**{**TOY, **changes})
     return scattered(Transformer(config, rng), rng)
 
 
@@ -35,6 +37,29 @@ def scattered(module, rng):
     for parameter in module.parameters():
         parameter.data += 0.3 * rng.standard_normal(parameter.shape)
     return module
+
+
+def quick_train(folder, task="reverse", **changes):
+    """A training that takes a moment: on strings of up to four of five letters."""
+    settings = {
+        "size": "tiny",
+        "steps": 20,
+        "batch_size": 16,
+        "train_examples": 200,
+        "validation_examples": 10,
+        "validations": 2,
+        "warmup_steps": 40,
+        "lr_scale": 0.5,
+        "quiet": True,
+    }
+    return train(tasks.get(task, symbols=5, longest=4), folder, **{**settings, **changes})
+
+
+def same_weights(one, other):
+    """Whether two models have the same weights, bit for bit."""
+    one, other = one.state_dict(), other.state_dict()
+    assert one.keys() == other.keys()
+    return all(np.array_equal(one[path], other[path]) for path in one)
 
 
 def normal(*shape, seed=0):

@@ -1,0 +1,345 @@
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from toy_models import toy_model
+
+from minitransformer import Run, Vocabulary, run, tasks
+from minitransformer.run import CONFIG, LOG, VOCAB, WEIGHTS, load, write_whole
+
+FILES = [CONFIG, VOCAB, WEIGHTS]
+
+
+def refused(folder, *parts, error=ValueError):
+    """That `load` refuses the folder in one sentence with these parts: the sentence."""
+    with pytest.raises(error) as caught:
+        load(folder)
+    said = str(caught.value)
+    assert type(caught.value) is error
+    assert "\n" not in said
+    for part in (str(folder), *parts):
+        assert part in said
+    return said
+
+
+def change(path, **values):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def numbers_run(largest=99, known=range(100), **config):
+    """A run of `numbers` with random weights, which is as good for what it refuses."""
+    task = tasks.get("numbers", largest=largest)
+    vocabularies = [Vocabulary.build(texts, "words") for texts in zip(*map(task.pair, known))]
+    sizes = zip(["src_vocab_size", "tgt_vocab_size"], map(len, vocabularies))
+    return Run(None, task, toy_model(**dict(sizes), **config), *vocabularies, {})
+
+
+# There and back.
+
+
+def test_a_loaded_run_has_the_same_weights_words_and_logits(trained, run_folder):
+    loaded = load(run_folder)
+    assert loaded.source_vocab.tokens == trained.source_vocab.tokens
+    assert loaded.target_vocab.tokens == trained.target_vocab.tokens
+    assert loaded.model.config == trained.model.config
+    assert loaded.settings == trained.settings
+    assert loaded.task.options() == trained.task.options()
+    assert not loaded.model.training
+    src, tgt = np.array([[4, 5, 6, 2]]), np.array([[1, 4]])
+    np.testing.assert_array_equal(loaded.model(src, tgt).data, trained.model(src, tgt).data)
+    assert loaded.translate("abcd", "e") == trained.translate("abcd", "e")
+
+
+def test_a_loaded_run_saved_again_is_the_same_folder(run_folder):
+    before = {name: (run_folder / name).read_bytes() for name in FILES}
+    loaded = load(run_folder)
+    loaded.save()
+    loaded.save_weights()
+    for name in (CONFIG, VOCAB):
+        assert (run_folder / name).read_bytes() == before[name]
+    with np.load(run_folder / WEIGHTS) as arrays:
+        assert set(arrays) == set(loaded.model.state_dict())
+
+
+def test_the_log_is_read_as_it_was_written(run_folder):
+    loaded = load(run_folder)
+    before = loaded.log()
+    loaded.add_to_log(step=1, loss=0.5)
+    assert loaded.log() == [*before, {"step": 1, "loss": 0.5}]
+    (run_folder / LOG).unlink()
+    assert loaded.log() == []
+
+
+def test_a_folder_may_be_named_by_a_string(run_folder):
+    assert load(str(run_folder)).folder == run_folder
+
+
+def test_a_run_with_accents_is_read_on_a_system_whose_encoding_is_not_utf_8(tmp_path):
+    run = numbers_run()
+    run.folder = tmp_path
+    run.save()
+    run.save_weights()
+    assert "zéro" in run.target_vocab.tokens
+    script = "import minitransformer, sys; minitransformer.load(sys.argv[1])"
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", script, tmp_path], env=plain, check=True)
+
+
+# Damaged.
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    missing = tmp_path / "nowhere"
+    refused(missing, "does not exist", "minitransformer train", error=FileNotFoundError)
+    assert not missing.exists()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    refused(tmp_path, "has no config.json", error=FileNotFoundError)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(name, run_folder):
+    (run_folder / name).unlink()
+    refused(run_folder, name, error=FileNotFoundError)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.7, 0.99])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_was_only_half_written_is_named(name, part, run_folder):
+    path = run_folder / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(part * len(whole))])
+    refused(run_folder, name, "damaged")
+
+
+def test_weights_that_lack_their_last_bytes_are_refused(run_folder):
+    path = run_folder / WEIGHTS
+    whole = path.read_bytes()
+    for missing in (1, 10, 22, 100, 1000):
+        path.write_bytes(whole[:-missing])
+        refused(run_folder, WEIGHTS, "damaged")
+
+
+def test_no_flipped_byte_in_the_weights_goes_unnoticed(run_folder):
+    path = run_folder / WEIGHTS
+    right, whole = load(run_folder).model.state_dict(), path.read_bytes()
+    places = np.random.default_rng(0).integers(len(whole), size=120).tolist()
+    places += [*range(60), *range(len(whole) - 120, len(whole))]  # headers of the zip file
+    harmless = 0
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            state = load(run_folder).model.state_dict()
+        except ValueError as error:
+            assert str(path) in str(error)
+        else:  # a date, say, of which nothing depends
+            harmless += 1
+            assert all(np.array_equal(state[name], right[name]) for name in right)
+    assert harmless < len(places) / 4
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_flipped_bits_in_the_numbers_are_refused(place, run_folder):
+    path = run_folder / WEIGHTS
+    damaged = bytearray(path.read_bytes())
+    damaged[int(place * len(damaged))] ^= 1
+    path.write_bytes(damaged)
+    refused(run_folder, WEIGHTS, "damaged")
+
+
+class Trap:
+    """Unpickled, it leaves a trace."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("form", ["npz with an object array", "npy", "bare pickle"])
+def test_no_pickle_is_ever_loaded(form, run_folder, tmp_path):
+    trace, path = tmp_path / "trace", run_folder / WEIGHTS
+    state = load(run_folder).model.state_dict()
+    trap = np.array([Trap(trace)], dtype=object)
+    with open(path, "wb") as file:
+        if form == "bare pickle":
+            pickle.dump(Trap(trace), file)
+        elif form == "npy":
+            np.save(file, trap)
+        else:
+            np.savez(file, **{**state, next(iter(state)): trap})
+    refused(run_folder, WEIGHTS)
+    assert not trace.exists()
+
+
+def test_weights_of_another_model_are_refused(run_folder):
+    state = load(run_folder).model.state_dict()
+    first = next(iter(state))
+    for wrong in ({first: state[first][:-1]}, {"more": state[first]}):
+        np.savez(run_folder / WEIGHTS, **{**state, **wrong})
+        refused(run_folder, WEIGHTS)
+    del state[first]
+    np.savez(run_folder / WEIGHTS, **state)
+    refused(run_folder, WEIGHTS, first)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_format_is_refused_and_named(version, run_folder):
+    change(run_folder / CONFIG, format=version)
+    refused(run_folder, f"run format {version}", "reads format 1")
+
+
+@pytest.mark.parametrize("text", ["{", "nonsense", "[1, 2]", '"text"', "\x00", "{'format': 1}"])
+@pytest.mark.parametrize("name", [CONFIG, VOCAB])
+def test_a_file_that_is_no_json_object_is_named(name, text, run_folder):
+    (run_folder / name).write_text(text)
+    refused(run_folder, name, "damaged")
+
+
+@pytest.mark.parametrize("name", [CONFIG, VOCAB])
+def test_a_file_that_is_no_text_is_named(name, run_folder):
+    (run_folder / name).write_bytes(b"\xff\xfe\x80" * 20)
+    refused(run_folder, name, "damaged")
+
+
+@pytest.mark.parametrize(
+    "change_to",
+    [
+        {"task": None},
+        {"task": {"name": "knit", "options": {}}},
+        {"task": {"name": "copy", "options": {"symbols": 99}}},
+        {"task": {"name": "copy", "options": {"colour": 1}}},
+        {"task": {"name": ["copy"], "options": {}}},
+        {"task": "copy"},
+        {"model": None},
+        {"model": {"d_model": 32}},
+        {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "d_model": "wide"}},
+        {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "width": 3}},
+    ],
+    ids=str,
+)
+def test_a_config_that_describes_no_model_is_named(change_to, run_folder):
+    change(run_folder / CONFIG, **change_to)
+    refused(run_folder, CONFIG, "damaged")
+
+
+@pytest.mark.parametrize("key", ["task", "model", "training"])
+def test_a_config_that_lacks_something_is_named_with_what_it_lacks(key, run_folder):
+    path = run_folder / CONFIG
+    config = json.loads(path.read_text())
+    del config[key]
+    path.write_text(json.dumps(config))
+    refused(run_folder, CONFIG, "damaged", key)
+
+
+@pytest.mark.parametrize(
+    "tokens", [["a", "b"], [*"abcdefgh"], ["a", "a"], ["ab"], [7], "abcde", None], ids=str
+)
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_vocabulary_that_is_none_or_does_not_fit_the_model_is_named(side, tokens, run_folder):
+    change(run_folder / VOCAB, **{side: {"unit": "characters", "tokens": tokens}})
+    refused(run_folder, VOCAB, "damaged")
+
+
+# Written whole or not at all.
+
+
+@pytest.mark.parametrize("failing", ["np.savez", "os.replace", "os.fsync"])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(failing, run_folder, monkeypatch):
+    loaded = load(run_folder)
+    before = {path: path.read_bytes() for path in run_folder.iterdir() if path.is_file()}
+
+    def fail(file, *args, **kwargs):
+        if failing == "np.savez":
+            file.write(b"half")
+        raise OSError("no space left on device")
+
+    owner, name = failing.split(".")
+    monkeypatch.setattr(getattr(run, owner), name, fail)
+    with pytest.raises(OSError, match="no space left"):
+        loaded.save_weights()
+    assert {path: path.read_bytes() for path in run_folder.iterdir() if path.is_file()} == before
+
+
+def test_a_new_file_whose_writing_fails_is_not_there(tmp_path):
+    def fail(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "weights.npz", fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What a model cannot read.
+
+
+def test_a_translation_is_one_line_for_each_text(trained):
+    texts = ["a", "abc", "ddee", "cab"]
+    assert trained.translate(*texts) == [trained.translate(text)[0] for text in texts]
+    assert trained.translate() == []
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u00a0"])
+def test_an_empty_sentence_is_refused(text, trained):
+    with pytest.raises(ValueError, match="^the sentence is empty; give at least one word$"):
+        trained.translate("abc", text)
+
+
+def test_a_letter_that_the_task_does_not_have_is_refused(trained):
+    with pytest.raises(ValueError, match='"z" is not one of the letters'):
+        trained.translate("abz")
+
+
+def test_a_text_longer_than_the_task_is_refused(trained):
+    with pytest.raises(ValueError, match="has 5 letters; this task was made for 1 to 4"):
+        trained.translate("abcab")
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("one hundred", "the number 100 is outside 0 to 99"),
+        ("100", "the number 100 is outside 0 to 99"),
+        ("42", 'write the number 42 in words: "forty-two"'),
+        ("fourty-two", "fourty"),
+        ("minus one", "minus"),
+    ],
+)
+def test_a_number_outside_the_range_or_not_in_words_is_refused(text, sentence):
+    with pytest.raises(ValueError) as caught:
+        numbers_run().translate(text)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_word_that_was_not_in_training_is_named():
+    with pytest.raises(ValueError, match=r"unknown to this model: 'seventy', 'two'\. It knows"):
+        numbers_run(known=[20, 21, 30]).translate("seventy-two")
+
+
+def test_a_sentence_longer_than_the_positions_is_refused():
+    run = numbers_run(largest=999_999, known=[999_999], max_length=8)
+    with pytest.raises(
+        ValueError, match="the sentence has 1. tokens; this model has positions for 7"
+    ):
+        run.translate("nine hundred and ninety-nine thousand, nine hundred and ninety-nine")
+
+
+def test_a_sentence_may_be_as_long_as_the_positions_less_the_end():
+    run = numbers_run(max_length=4)
+    assert len(run.encode_source("twenty-one")) == 3
+    run.translate("twenty-one")
+
+
+def test_an_accepted_text_is_read_in_the_spelling_of_the_task():
+    run = numbers_run()
+    assert run.encode_source(" Forty  TWO ") == run.source_vocab.encode("forty-two")
