@@ -70,6 +70,8 @@ def grad(output, inputs, gradient=None, create_graph=False):
     """
     if isinstance(inputs, Tensor):
         return grad(output, [inputs], gradient, create_graph)[0]
+    if not all(isinstance(x, Tensor) for x in inputs):
+        raise TypeError("grad: the inputs have to be the Tensors that the output was computed from")
     found = {x.origin: None for x in inputs}
     backward(output, gradient, create_graph, retain_graph=True, found=found)
     gradients = [(x, found[x.origin]) for x in inputs]

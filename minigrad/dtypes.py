@@ -43,12 +43,11 @@ def make_uniform(values, inputs, tensors):
     float64 would double the cost of all that comes after). Python numbers stay what they are:
     beside an array, NumPy gives them its dtype. Without any tensor the arrays decide.
     """
-    arrays = {}
+    arrays, beside = {}, not tensors.isdisjoint(inputs)
     for i in inputs:
-        if isinstance(values[i], np.generic):
+        if beside and isinstance(values[i], np.generic):
             values[i] = values[i].item()
-        number = isinstance(values[i], (bool, int, float))
-        if values[i] is not None and not (number and not tensors.isdisjoint(inputs)):
+        if values[i] is not None and not (beside and isinstance(values[i], (bool, int, float))):
             arrays[i] = as_array(values[i])
     deciding = [array for i, array in arrays.items() if i in tensors]
     if not deciding or promoted(deciding).kind != "f":

@@ -8,7 +8,7 @@ PLAINER = {  # what NumPy says, and what it means
     "has no identity": "there is no largest or smallest among no entries",
     "axes don't match array": "the new order has to name every axis once",
     "an axis to squeeze out": "only an axis of size 1 can be dropped",
-    "NoneType": "an input is None: give a tensor, an array or a number",
+    "NoneType": "an argument is None: give a tensor, an array or a number",
     "did not contain a loop": "every argument has to be a number or an array of numbers",
 }
 

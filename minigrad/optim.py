@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from .tensor import Tensor
+
 BLOCK = 2**15  # entries that are updated at a time: they and their moments stay in the cache
 
 
@@ -23,6 +25,10 @@ class Optimizer:
         self.steps = 0
         if not self.parameters:
             raise ValueError("the optimiser was given no parameters; pass model.parameters()")
+        if not all(isinstance(p, Tensor) and p.node is None for p in self.parameters):
+            raise TypeError("an optimiser changes Parameters: pass model.parameters(), or a list")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("the optimiser was given a parameter twice, and would move it twice")
         dtypes = {p.dtype for p in self.parameters}
         if len(dtypes) > 1 or not all(p.requires_grad for p in self.parameters):
             raise ValueError(
@@ -30,11 +36,16 @@ class Optimizer:
                 + ", ".join(sorted(map(str, dtypes)))
             )
         ends = np.cumsum([p.size for p in self.parameters]).tolist()
-        self.flat = np.empty(ends[-1], *dtypes)
-        self.state = {name: np.zeros_like(self.flat) for name in self.averages}
         self.slices = [slice(end - p.size, end) for p, end in zip(self.parameters, ends)]
-        self.views = [self.flat[s].reshape(p.shape) for p, s in zip(self.parameters, self.slices)]
         self.groups = grouped(self.slices)
+        self.use_buffer(np.empty(ends[-1], *dtypes))
+        self.state = {name: np.zeros_like(self.flat) for name in self.averages}
+
+    def use_buffer(self, flat):
+        """Keep the parameters in this flat buffer, which may be shared with other processes."""
+        self.flat = flat
+        self.views = [flat[s].reshape(p.shape) for p, s in zip(self.parameters, self.slices)]
+        self.adopt()
 
     def zero_grad(self):
         """Forget the gradients."""

@@ -90,7 +90,7 @@ def op(fn=None, *, cast=True):
         tracked = []  # (which rule, which argument) for the inputs that need a gradient
         dtype, uniform = None, True
         for rule, i in enumerate(inputs):
-            if i == len(args):
+            if i >= len(args):
                 break  # an optional input that was left out
             arg = args[i]
             if isinstance(arg, Tensor):

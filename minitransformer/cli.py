@@ -1,6 +1,7 @@
 """The command `minitransformer`: train, translate, evaluate, graph, tasks."""
 
 import argparse
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +14,7 @@ from . import tasks
 from .batching import make_batch
 from .config import SIZES
 from .metrics import batch_loss, evaluate
+from .parallel import started_by_mpi
 from .pictures import save_pictures
 from .positions import POSITIONS
 from .run import PICTURES, load
@@ -61,6 +63,8 @@ def parser():
         "minitransformer train reverse",
         "minitransformer train numbers --option largest=9999 --steps 1500 --run runs/small-numbers",
         "minitransformer train copy --size tiny --positions learned --seed 1",
+        "minitransformer train numbers --size medium --workers 2",
+        "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
     )
     defaults = TrainingSettings()
     add("task", metavar="TASK", help=f"one of: {', '.join(tasks.names())}")
@@ -81,6 +85,7 @@ def parser():
     add("--dropout", type=float, default=0.0, help="(default: %(default)s)")
     add("--positions", choices=POSITIONS, default="sinusoidal", help="(default: %(default)s)")
     add("--norm-first", action="store_true", help="normalise before each sub-layer, not after")
+    add("--workers", type=int, default=1, help="processes that share the work (default: 1)")
     add("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
 
     add = command(
@@ -164,6 +169,7 @@ def train_command(options):
         lr_scale=options.lr_scale,
         warmup_steps=options.warmup_steps,
         label_smoothing=options.label_smoothing,
+        workers=options.workers,
         seed=options.seed,
         model={
             "dropout": options.dropout,
@@ -171,6 +177,8 @@ def train_command(options):
             "norm_first": options.norm_first,
         },
     )
+    if started_by_mpi().rank > 0:
+        return  # the first worker speaks for all
     print(f"The run is in {run.folder}")
     try:
         paths = save_pictures(run, example_text(run))
@@ -185,7 +193,7 @@ def task_option(text):
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise ValueError(f"--option needs NAME=VALUE, like largest=9999, and got {text!r}")
-    return name, int(value) if value.lstrip("-").isdigit() else value
+    return name, int(value) if re.fullmatch("-?[0-9]+", value) else value
 
 
 def translate_command(options):
@@ -198,6 +206,8 @@ def evaluate_command(options):
     run = load(options.run)
     if options.count < 1:
         raise ValueError(f"--count has to be at least 1, not {options.count}")
+    if options.seed < 0:
+        raise ValueError(f"--seed has to be at least 0, not {options.seed}")
     texts = run.task.examples(options.split, options.count, np.random.default_rng(options.seed))
     result = evaluate(run.model, run.ids_of(texts))
     print(

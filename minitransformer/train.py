@@ -14,12 +14,15 @@ import minigrad as mg
 from . import tasks
 from .batching import shuffled_batches
 from .config import TransformerConfig
+from .layers import Dropout
 from .metrics import batch_loss, evaluate
-from .run import CONFIG, Run
+from .parallel import run_workers, started_by_mpi, use_threads
+from .run import CONFIG, WEIGHTS, Run, load_weights
 from .transformer import Transformer
 from .vocab import Vocabulary
 
 SHOWN = 4  # validation examples that are printed each time
+LOGGED = 10  # steps from one line of the log to the next
 SMOOTHING = 0.95  # of the loss on the progress bar: a mean over about the last twenty steps
 
 
@@ -39,6 +42,7 @@ class TrainingSettings:
     clip: float = 1.0  # the largest norm of the gradient
     validations: int = 8  # how often the model is tried while it learns
     validation_examples: int = 200
+    workers: int = 1  # processes that share the work of each batch
     seed: int = 0
 
     def __post_init__(self):
@@ -73,6 +77,38 @@ def train(task, folder=None, *, quiet=False, **settings):
     task = tasks.get(task) if isinstance(task, str) else task
     if settings.steps is None:
         settings = dataclasses.replace(settings, steps=task.steps)
+    group = started_by_mpi()
+    try:
+        run, pairs, validation_pairs, rng = prepare(task, folder, settings, group)
+
+        def work(group):
+            fit(run, settings, pairs, validation_pairs, rng, group, quiet)
+            if group.rank == 0:
+                run.save_weights()
+
+        try:
+            if settings.workers > 1:
+                run_workers(settings.workers, run.model.parameters(), work)
+            else:
+                work(group)
+        except KeyboardInterrupt:
+            print(f"\nStopped by Ctrl-C; what was trained so far is kept in {run.folder}")
+            if settings.workers == 1:
+                run.save_weights()
+        if settings.workers > 1:  # this process only waited for those that trained
+            load_weights(run.model, run.folder / WEIGHTS)
+    except Exception as error:
+        group.give_up(error)
+        raise
+    run.model.eval()
+    return run
+
+
+def prepare(task, folder, settings, group):
+    """The Run of a new model, the data as pairs of ids (for training and for validation), and the
+    generator of the order of batches. The same in every worker; the first one writes."""
+    first = group.rank == 0
+    folder = new_folder(folder, task) if first else Path(folder or "runs")
     data_rng, model_rng, batch_rng = (
         np.random.default_rng(sequence)
         for sequence in np.random.SeedSequence(settings.seed).spawn(3)
@@ -87,67 +123,70 @@ def train(task, folder=None, *, quiet=False, **settings):
         len(target_vocab),
         **{"dropout": 0.0, "max_length": task.max_length + 1, **settings.model},
     )
-    run = Run(
-        folder=new_folder(folder, task),
-        task=task,
-        model=Transformer(config, model_rng),
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
-        settings=dataclasses.asdict(settings),
-    )
-    run.save()
-    try:
-        fit(run, settings, run.ids_of(texts), run.ids_of(validation_texts), batch_rng, quiet)
-    except KeyboardInterrupt:
-        print(f"\nStopped by Ctrl-C; what was trained so far is kept in {run.folder}")
-    run.save_weights()
-    run.model.eval()
-    return run
+    model = Transformer(config, model_rng)
+    run = Run(folder, task, model, source_vocab, target_vocab, dataclasses.asdict(settings))
+    if first:
+        run.save()
+    return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
 
 
-def fit(run, settings, pairs, validation_pairs, rng, quiet):
-    """The training loop, on pairs of ids."""
+def fit(run, settings, pairs, validation_pairs, rng, group, quiet):
+    """The training loop, on pairs of ids; every worker of the group runs it."""
     model = run.model.train()
-    parameters = model.parameters()
-    optimizer = mg.optim.Adam(parameters, betas=(0.9, 0.98), eps=1e-9)  # section 5.3
+    first = group.rank == 0
+    give_own_randomness(model, group.rank)
+    optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
     schedule = mg.optim.WarmupSchedule(
         optimizer, model.config.d_model, settings.warmup_steps, settings.lr_scale
     )
     schedule.cool_down(settings.steps, settings.cooldown)
+    group.attach(optimizer)
+    threads = use_threads(max(settings.workers, group.size))
+    if first:
+        run.add_to_log(step=0, workers=max(settings.workers, group.size), blas_threads=threads)
     checks = set(np.linspace(0, settings.steps, settings.validations + 1).astype(int)[1:].tolist())
     shown_loss, tokens, started = None, 0, time.perf_counter()
     # No bar where nobody watches: into a file only the validations are written.
-    hidden = True if quiet else None
+    hidden = True if quiet or not first else None
     with tqdm(total=settings.steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
         for step, batch in enumerate(endless(pairs, settings, rng), start=1):
             optimizer.zero_grad()
-            loss = batch_loss(model, batch, settings.label_smoothing)
-            loss.backward()
-            norm = mg.optim.clip_grad_norm(parameters, settings.clip)
+            loss = 0.0
+            mine, weight = group.share(batch)
+            if mine is not None:
+                part = batch_loss(model, mine, settings.label_smoothing) * weight
+                part.backward()
+                loss = part.item()
+            schedule.step()
+            norm, loss = group.step(optimizer, settings.clip, loss)
             if not math.isfinite(norm):
                 raise FloatingPointError(
-                    f"the training diverged: at step {step} the loss is {loss.item():g} and its "
-                    f"gradient {norm:g}. Try a smaller --lr-scale than {settings.lr_scale:g}"
+                    f"the training diverged: at step {step} the loss is {loss:g} and its gradient "
+                    f"{norm:g}. Try a smaller --lr-scale than {settings.lr_scale:g}"
                 )
-            schedule.step()
-            optimizer.step()
 
             tokens += batch.num_tokens
-            now = loss.item()
-            shown_loss = (
-                now if shown_loss is None else SMOOTHING * shown_loss + (1 - SMOOTHING) * now
-            )
+            shown_loss = loss if step == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
             speed = tokens / (time.perf_counter() - started)
             bar.set_postfix_str(f"loss {shown_loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
             bar.update()
-            if step % 10 == 0 or step in checks:
-                run.add_to_log(step=step, loss=now, lr=optimizer.lr, tokens_per_second=round(speed))
-            if step in checks:
+            if first and (step % LOGGED == 0 or step in checks):
+                run.add_to_log(
+                    step=step, loss=loss, lr=optimizer.lr, tokens_per_second=round(speed)
+                )
+            if first and step in checks:
                 pause = time.perf_counter()
                 validate(run, step, validation_pairs, quiet)
                 started += time.perf_counter() - pause  # the speed is that of training alone
-            if step == settings.steps:
+            if step == settings.steps or group.stopped():
                 break
+
+
+def give_own_randomness(model, rank):
+    """Let each worker but the first drop other entries than the first does."""
+    for i, module in enumerate(model.modules()):
+        if rank and isinstance(module, Dropout):
+            module.rng = np.random.default_rng([rank, i])
 
 
 def endless(pairs, settings, rng):

@@ -52,8 +52,6 @@ def einsum(subscripts, *operands):
 
 def named_axes(subscripts, ndims):
     """One letter for each axis of each operand, and those of the result: "...ij,jk" spelled out."""
-    if not isinstance(subscripts, str):
-        raise TypeError("the subscripts come first, as text: einsum('ij,jk->ik', a, b)")
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):

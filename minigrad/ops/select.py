@@ -102,7 +102,7 @@ def where(condition, a, b):
 
 @op
 def masked_fill(x, mask, value):
-    """x with the number `value` wherever `mask` (broadcastable to x) is True."""
+    """x with the number `value` wherever `mask` is True; they broadcast."""
 
     def dx(g):
         return np.where(mask, 0, g)
@@ -112,10 +112,7 @@ def masked_fill(x, mask, value):
         raise TypeError(f"mask has to be boolean, not {mask.dtype}: write `tokens == pad_id`")
     if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"value has to be one number, not {value!r}; `where` takes arrays")
-    y = np.where(mask, value, x)
-    if y.shape != x.shape:
-        raise ValueError(f"mask has shape {mask.shape}, which does not broadcast to {x.shape}")
-    return y, dx
+    return np.where(mask, value, x), dx
 
 
 @op

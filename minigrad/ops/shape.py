@@ -116,6 +116,7 @@ def stack(arrays, axis=0):
     """`arrays` of one shape beside each other along a new axis."""
     arrays = list(arrays)
     check_alike("stack", arrays)
+    axis = normalize_axis_index(axis, np.ndim(arrays[0]) + 1, "stack")
     return joined(axis, *(expand_dims(array, axis) for array in arrays))
 
 
@@ -129,7 +130,9 @@ def check_alike(name, arrays, axis=None):
     if len(rest) != 1:
         differ = "have to be equal" + ("" if axis is None else f" but for the size of axis {axis}")
         listed = " and ".join(map(str, shapes))
-        raise ValueError(f"{name}: shapes {listed} {differ}" if shapes else f"{name}: no arrays")
+        raise ValueError(
+            f"{name}: shapes {listed} {differ}" if shapes else f"{name}: no arrays to put together"
+        )
 
 
 def split(x, sections, axis=0):
@@ -164,4 +167,4 @@ def pad(x, pad_width, constant_values=0.0):
             f"pad_width {pad_width} does not fit the shape {shape}: give one number, (before, "
             "after), or such a pair for each axis"
         ) from None
-    return np.pad(x, widths, constant_values=constant_values), dx
+    return np.pad(x, widths if x.ndim else 0, constant_values=constant_values), dx

@@ -439,6 +439,7 @@ TABLE = [
         "prod",
         np.prod,
         *axes(nonzero),
+        *several_axes(nonzero),
         case(normal(2, 9), axis=1),
         case(exactly(2.0, 0.0, 3.0)),
         case(exactly([2.0, 0.0, 3.0], [0.0, 0.0, 3.0], [1.0, 2.0, 4.0]), axis=1),
@@ -615,6 +616,7 @@ TABLE = [
     Op(
         "pad",
         np.pad,
+        case(normal(), 1),
         case(normal(3), 1),
         case(normal(2, 3), (1, 2)),
         case(normal(2, 3), ((0, 1), (2, 0))),
@@ -679,6 +681,7 @@ TABLE = [
         case(normal(2, 2, 3), MASK[:, None], 2.0),
         case(normal(), np.array(False), 1.0),
         case(normal(2, 3), True, 0.0),
+        case(normal(3), MASK, 0.5),
         case(normal(0, 3), ROW, -INF),
     ),
     Op(

@@ -80,10 +80,11 @@ def pytorch():
         return call
 
     def prod(x, axis=None, keepdims=False):
-        if axis is None:
-            y = torch.prod(x)
-            return y.reshape((1,) * x.ndim) if keepdims else y
-        return torch.prod(x, dim=axis, keepdim=keepdims)
+        """One axis after the other, from the last on."""
+        axes = [i % x.ndim for i in np.atleast_1d(dims(x, axis)).astype(int)]
+        for i in sorted(axes, reverse=True):
+            x = torch.prod(x, dim=i, keepdim=keepdims)
+        return x * 1
 
     def rows(function):
         """A function along one axis, with several taken as one."""

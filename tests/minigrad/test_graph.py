@@ -203,7 +203,9 @@ def test_a_long_chain_is_read_without_recursion():
 def test_a_freed_graph_is_said_to_be_freed():
     loss = (mg.Tensor([1.0, 2.0], True) * 2).sum()
     loss.backward()
-    with pytest.raises(RuntimeError, match=r"at sum was freed by an earlier backward: .*retain_graph=True"):
+    with pytest.raises(
+        RuntimeError, match=r"at sum was freed by an earlier backward: .*retain_graph=True"
+    ):
         graph_of(loss)
 
 

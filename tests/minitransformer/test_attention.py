@@ -14,7 +14,7 @@ from minitransformer import (
     scaled_dot_product_attention,
 )
 
-few = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+few = settings(max_examples=40)
 sizes = st.integers(1, 5)
 
 # Three tokens of width 4 for the worked example: small integers, so that a pencil can follow.

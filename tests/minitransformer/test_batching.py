@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from minitransformer.batching import make_batch, padded, shuffled_batches, source_rows
 from minitransformer.vocab import END, PAD, START
 
-few = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+few = settings(max_examples=40)
 sentences = st.lists(st.integers(4, 9), max_size=6)
 pairs_of_ids = st.lists(st.tuples(sentences, sentences), min_size=1, max_size=40)
 

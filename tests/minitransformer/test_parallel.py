@@ -1,0 +1,148 @@
+"""Several workers train as one: the same numbers, the same ending, nothing left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minitransformer as mt
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "size": "tiny",
+    "train_examples": 500,
+    "validation_examples": 10,
+    "validations": 1,
+    "batch_size": 15,  # no multiple of the number of workers
+    "quiet": True,
+}
+
+
+def trained(folder, **settings):
+    run = mt.train("reverse", folder, **{**SMALL, "steps": 12, **settings})
+    losses = [entry["loss"] for entry in run.log() if "loss" in entry]
+    return run.model.state_dict(), losses
+
+
+def children():
+    return {int(pid) for pid in pgrep("-P", str(os.getpid()))}
+
+
+def pgrep(*arguments):
+    return subprocess.run(["pgrep", *arguments], capture_output=True, text=True).stdout.split()
+
+
+def test_workers_give_the_weights_of_one_up_to_rounding(tmp_path):
+    alone, losses_alone = trained(tmp_path / "1", workers=1)
+    for workers in (2, 3):
+        together, losses = trained(tmp_path / str(workers), workers=workers)
+        np.testing.assert_allclose(losses, losses_alone, rtol=1e-5)
+        for name in alone:
+            np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_number_of_workers_gives_the_same_weights_bit_for_bit(tmp_path):
+    first, _ = trained(tmp_path / "a", workers=2, model={"dropout": 0.1})
+    second, _ = trained(tmp_path / "b", workers=2, model={"dropout": 0.1})
+    for name in first:
+        assert np.array_equal(first[name], second[name])
+
+
+def test_more_workers_than_sentences_in_a_batch_is_no_problem(tmp_path):
+    alone, _ = trained(tmp_path / "1", workers=1, batch_size=2, steps=3)
+    together, _ = trained(tmp_path / "3", workers=3, batch_size=2, steps=3)
+    for name in alone:
+        np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=1e-5)
+
+
+def wait_until(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise TimeoutError("it did not happen within half a minute")
+
+
+def test_a_worker_that_dies_ends_the_run_with_a_sentence_and_a_good_checkpoint(tmp_path):
+    before = children()
+
+    def kill_one():
+        wait_until((tmp_path / "run" / "weights.npz").exists)
+        os.kill(max(children() - before), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(ChildProcessError, match=r"a worker .* was ended by SIGKILL"):
+        trained(tmp_path / "run", workers=2, steps=100_000, validations=20_000)
+    killer.join()
+    assert children() <= before
+    assert isinstance(mt.load(tmp_path / "run").translate("abc")[0], str)
+
+
+def test_ctrl_c_ends_all_workers_and_keeps_what_was_trained(tmp_path):
+    command = [sys.executable, "-m", "minitransformer", "train", "reverse", "--size", "tiny"]
+    process = subprocess.Popen(
+        [*command, "--workers", "2", "--steps", "100000", "--run", tmp_path / "run"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a terminal's Ctrl-C goes to the whole group, as here
+    )
+    log = tmp_path / "run" / "log.jsonl"
+    wait_until(lambda: log.exists() and '"loss"' in log.read_text())
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Stopped by Ctrl-C" in out
+    assert not pgrep("-g", str(process.pid))
+    assert isinstance(mt.load(tmp_path / "run").translate("abc")[0], str)
+
+
+def test_a_worker_that_fails_says_why(tmp_path):
+    with pytest.raises(ChildProcessError, match="the training diverged: at step"):
+        trained(tmp_path / "run", workers=2, lr_scale=1e30, steps=50)
+
+
+def test_the_log_says_workers_and_threads(tmp_path):
+    trained(tmp_path / "run", workers=2, steps=2)
+    first = mt.Run.log(mt.load(tmp_path / "run"))[0]
+    assert first["workers"] == 2
+    assert first["blas_threads"] >= 1
+
+
+def mpi(count, *arguments):
+    pytest.importorskip("mpi4py")
+    mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if mpiexec is None:
+        pytest.skip("no mpiexec: pip install mpich")
+    command = [mpiexec, "-n", str(count), sys.executable, "-m", "minitransformer", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_workers_under_mpiexec_give_the_weights_of_one_up_to_rounding(tmp_path):
+    for count in (1, 2):
+        folder = tmp_path / str(count)
+        settings = ["--size", "tiny", "--steps", "12", "--batch-size", "15", "--run", folder]
+        done = mpi(count, "train", "reverse", *map(str, settings))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("The run is in") == 1
+    alone, together = (mt.load(tmp_path / count).model.state_dict() for count in ("1", "2"))
+    for name in alone:
+        np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=1e-5)
+
+
+def test_an_error_of_one_worker_ends_all_under_mpiexec(tmp_path):
+    (tmp_path / "config.json").write_text("{}")  # only the first worker sees that it is taken
+    done = mpi(2, "train", "reverse", "--size", "tiny", "--steps", "5", "--run", str(tmp_path))
+    assert done.returncode != 0
+    assert "holds a run already" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,61 @@
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from minitransformer import pictures
+from minitransformer.pictures import save_attention, save_loss_curve, save_pictures
+from minitransformer.run import LOG, load
+
+needs_matplotlib = pytest.mark.skipif(pictures.Figure is None, reason="Matplotlib is missing")
+
+
+@pytest.fixture
+def run(run_folder):
+    return load(run_folder)
+
+
+def words_of(path):
+    """The text of an SVG, as Matplotlib notes it beside the outlines of the letters."""
+    return re.findall(r"<!-- (.*?) -->", path.read_text(encoding="utf-8"))
+
+
+@needs_matplotlib
+def test_all_pictures_of_a_run_are_written_into_its_folder(run):
+    paths = save_pictures(run, "abcd")
+    folder = run.folder / "pictures"
+    names = ["loss", "attention-encoder", "attention-decoder", "attention-encoder-decoder"]
+    assert paths == [folder / f"{name}.svg" for name in names]
+    assert sorted(folder.iterdir()) == sorted(paths)
+    for path in paths:
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+@needs_matplotlib
+def test_a_picture_of_attention_says_what_it_shows(run):
+    words = words_of(save_attention(run, "abcd")[0])
+    assert "layer 1, head 1" in words and "layer 1, head 2" in words
+    assert "encoder attention: abcd" in words
+    assert words.count("a") == words.count("d") == 4  # rows and columns of two heads
+
+
+@needs_matplotlib
+def test_the_loss_curve_says_what_is_on_its_axes(run):
+    words = words_of(save_loss_curve(run))
+    for label in ("step", "training loss", "validation loss", "exact match (right axis)"):
+        assert label in words
+    assert any("nats" in label for label in words)
+
+
+@needs_matplotlib
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_was_ended_at_once_has_a_picture_of_nothing(run):
+    (run.folder / LOG).unlink()
+    assert save_loss_curve(run).is_file()
+
+
+def test_without_matplotlib_a_sentence_says_what_to_install(run, monkeypatch):
+    monkeypatch.setattr(pictures, "Figure", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        save_pictures(run, "abcd")
+    assert not (run.folder / "pictures").exists()
