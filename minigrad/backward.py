@@ -40,7 +40,8 @@ def backward(output, gradient=None, create_graph=False, retain_graph=False, *, f
             g = pending.pop(node, None)
             if g is None:
                 continue
-            keep(node, g, found)
+            if found is not None or node.retained is not None:
+                keep(node, g, found)
             for origin, rule, pullback in node.edges:
                 if needed is not None and origin not in needed:
                     continue
@@ -93,13 +94,12 @@ def replay(nodes):
 
 
 def keep(origin, g, found):
-    """Hand a finished gradient over: to `grad`, or to the `.grad` of a leaf (added to what is
-    there) or of a tensor that asked for it."""
+    """Hand a finished gradient to `grad`, or add it to the `.grad` of its tensor."""
     if found is not None:
         if origin in found:
             found[origin] = g
         return
-    tensor = origin if isinstance(origin, Tensor) else origin.retained and origin.retained()
+    tensor = origin if isinstance(origin, Tensor) else origin.retained()
     if tensor is None:
         return
     if tensor is not origin and type(g) is np.ndarray:

@@ -1,5 +1,6 @@
 """Gradients in the shape and dtype of what they belong to: here broadcasting is undone."""
 
+import functools
 import math
 
 import numpy as np
@@ -24,21 +25,34 @@ def seed(output, gradient, kind):
 
 
 def fitted(d, origin, kind, node):
-    """What a rule returned, in the shape and dtype of its input: here broadcasting is undone, by
-    summing over the axes along which the input was repeated."""
+    """What a rule returned, in the shape and dtype of its input."""
     d = np.asarray(plain(d)) if kind is np.ndarray else d if isinstance(d, Tensor) else Tensor(d)
     if d.shape != origin.shape:
-        new = d.ndim - len(origin.shape)
-        repeated = [new + i for i, n in enumerate(origin.shape) if n == 1 != d.shape[new + i]]
-        if new < 0 or any(n not in (1, m) for n, m in zip(origin.shape, d.shape[new:])):
+        sizes = zip(reversed(origin.shape), reversed(d.shape))
+        if d.ndim < len(origin.shape) or any(n not in (1, m) for n, m in sizes):
             raise ValueError(
                 f"a rule of {node.op_name} gave a gradient of shape {d.shape} for an input of "
                 f"shape {origin.shape}: it has to have the input's shape"
             )
-        if repeated:
-            d = d.sum(axis=tuple(repeated), keepdims=True)
-        if new:  # over the leading axes: a product with ones is faster than .sum of short rows
-            rows = math.prod(d.shape[:new])
-            d = np.ones(rows, d.dtype) @ d.reshape(rows, math.prod(d.shape[new:]))
-        d = d.reshape(origin.shape)
+        d = summed_to(origin.shape, d)
     return d if d.dtype == origin.dtype else d.astype(origin.dtype)
+
+
+def summed_to(shape, d):
+    """The gradient of an array that was repeated from `shape`: summed over the repeated axes."""
+    new = d.ndim - len(shape)
+    if d.shape[new:] != shape:
+        repeated = [new + i for i, n in enumerate(shape) if n == 1 != d.shape[new + i]]
+        d = d.sum(axis=tuple(repeated), keepdims=True)
+    if new:  # over the leading axes: a product with ones is faster than .sum of short rows
+        rows = math.prod(d.shape[:new])
+        d = ones(rows, d.dtype) @ d.reshape(rows, math.prod(d.shape[new:]))
+    return d.reshape(shape)
+
+
+@functools.lru_cache(maxsize=64)
+def ones(n, dtype):
+    """A vector of ones, made once and not to be written to."""
+    vector = np.ones(n, dtype)
+    vector.flags.writeable = False
+    return vector

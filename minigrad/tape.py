@@ -121,8 +121,10 @@ def op(fn=None, *, cast=True):
             value = result_in(value, dtype) if cast else np.asarray(value)
         if not (tracked and recording.get()):
             return Tensor.made_by(None, value)
-        edges = [(args[i].origin, rule, pullbacks[rule]) for rule, i in tracked]
-        values = [a.origin if isinstance(a, Tensor) else v for a, v in zip(args, values)]
+        for i, arg in enumerate(args):  # the node keeps origins in place of tensors
+            if isinstance(arg, Tensor):
+                values[i] = arg if arg.node is None else arg.node
+        edges = [(values[i], rule, pullbacks[rule]) for rule, i in tracked]
         return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
 
     call.fn = fn

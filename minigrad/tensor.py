@@ -72,10 +72,8 @@ class Tensor:
                 "numbers can: make it with dtype=np.float32"
             )
         if self.node is not None and not value:
-            raise RuntimeError(
-                f"this tensor was computed by {self.node.op_name} and carries its gradient on; "
-                ".detach() gives one that does not"
-            )
+            made_by = f"this tensor was computed by {self.node.op_name} and hands its gradient on"
+            raise RuntimeError(f"{made_by}; .detach() gives one that does not")
         self._requires_grad = bool(value)
 
     @property

@@ -32,7 +32,7 @@ def save_loss_curve(run):
     losses.set_ylabel("cross-entropy per token, nats")
     exact.set_ylim(0, 1.05)
     exact.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    if log:
+    if losses.lines:
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return write(figure, run, "loss.svg")
 

@@ -47,7 +47,7 @@ class TrainingSettings:
 
     def __post_init__(self):
         counts = ("batch_size", "train_examples", "warmup_steps", "validations")
-        for name in (*counts, "validation_examples", "steps"):
+        for name in (*counts, "validation_examples", "workers", "steps"):
             value = getattr(self, name)
             whole = isinstance(value, int) and value >= 1
             undecided = name == "steps" and value is None

@@ -10,6 +10,9 @@ from workloads import ADAM, PAD, batches, sinusoids
 
 mg.turn_memory_guarding_off()  # as its documentation advises for speed
 
+# A Python number becomes a float64 array in MyGrad, and all that follows float64 with it.
+EPS = np.float32(1e-5)
+
 
 class Transformer:
     """The model as functions of a dictionary of parameters, with our names for them."""
@@ -44,12 +47,12 @@ class Transformer:
         q = self.heads(x @ self.p[f"{name}_attention.w_q.weight"])
         k = self.heads(memory @ self.p[f"{name}_attention.w_k.weight"])
         v = self.heads(memory @ self.p[f"{name}_attention.w_v.weight"])
-        scores = q @ mg.swapaxes(k, -1, -2) * (1 / math.sqrt(q.shape[-1]))
+        scores = q @ mg.swapaxes(k, -1, -2) * np.float32(1 / math.sqrt(q.shape[-1]))
         y = mg.swapaxes(softmax(scores + mask) @ v, 1, 2).reshape(x.shape)
         return y @ self.p[f"{name}_attention.w_o.weight"]
 
     def embed(self, name, ids):
-        x = self.p[f"{name}.weight"][ids] * math.sqrt(self.workload.d_model)
+        x = self.p[f"{name}.weight"][ids] * np.float32(math.sqrt(self.workload.d_model))
         return x + self.positions[: ids.shape[1]]
 
     def feed_forward(self, name, x):
@@ -62,7 +65,7 @@ class Transformer:
     def add_norm(self, name, x, y):
         x = x + y
         centred = x - mg.mean(x, axis=-1, keepdims=True)
-        deviation = mg.sqrt(mg.mean(centred * centred, axis=-1, keepdims=True) + 1e-5)
+        deviation = mg.sqrt(mg.mean(centred * centred, axis=-1, keepdims=True) + EPS)
         return centred / deviation * self.p[f"{name}.gamma"] + self.p[f"{name}.beta"]
 
     def heads(self, x):

@@ -41,6 +41,11 @@ def test_in_the_decoder_no_token_looks_ahead(maps):
     assert (weights[..., ~above] > 0).all()
 
 
+def test_in_the_encoder_and_towards_it_every_token_looks_at_all(maps):
+    for kind in ("encoder", "encoder-decoder"):
+        assert (maps[kind].weights > 0).all()
+
+
 def test_rows_and_columns_are_labelled_by_the_tokens_that_stand_there(maps, trained):
     source = [*TEXT, "<end>"]
     written = list(trained.translate(TEXT)[0])

@@ -52,6 +52,8 @@ def test_the_loss_curve_says_what_is_on_its_axes(run):
 def test_a_run_that_was_ended_at_once_has_a_picture_of_nothing(run):
     (run.folder / LOG).unlink()
     assert save_loss_curve(run).is_file()
+    run.add_to_log(step=0, workers=1)
+    assert save_loss_curve(run).is_file()
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(run, monkeypatch):

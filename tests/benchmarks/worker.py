@@ -1,0 +1,133 @@
+"""One framework in a process of its own, and the pipe to it.
+
+The thread pools of several frameworks in one process slow each other down; apart they do not, each
+has its own number of threads, and the system knows how much memory each one took.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from frameworks import FRAMEWORKS
+from workloads import WORKLOADS, load_problem
+
+FIRST_STEPS = 6  # whose losses are compared; they warm up as well
+THREADS = (  # what the BLAS and OpenMP libraries and JAX read their number of threads from
+    *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    "PJRT_NPROC",
+)
+
+
+class LeftOut(Exception):
+    """This framework does not do this workload; the message says why."""
+
+
+class Worker:
+    """The parent's end: starts the process at once; `ready` waits until it has warmed up."""
+
+    numbers = count()
+
+    def __init__(self, framework, workload, problem, threads):
+        self.framework, self.workload, self.threads = framework, workload, threads
+        self.log = Path(problem).with_name(f"worker-{next(self.numbers)}.log")
+        self.steps_per_block = 1
+        self.peak_mb = None
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, framework.name, workload.name, str(problem)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+            )
+
+    def ready(self):
+        """What the first steps gave: losses, or for a decoder the ids that it wrote."""
+        return self.answer()["results"]
+
+    def block(self):
+        """Run one block of steps: milliseconds per step."""
+        return self.run(self.steps_per_block)
+
+    def run(self, steps):
+        try:
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, and `answer` says so
+        answer = self.answer()
+        self.peak_mb = answer["peak_mb"]
+        return 1000 * answer["seconds"] / steps
+
+    def answer(self):
+        who = f"{self.framework.title} at {self.workload.name}"
+        line = self.process.stdout.readline()
+        if not line:
+            lines = self.log.read_text().strip().splitlines() or ["it left no message"]
+            code = self.process.wait()
+            error = f"the process of {who} ended with exit status {code}: {lines[-1]}"
+            raise (LeftOut if self.framework.optional else RuntimeError)(error)
+        answer = json.loads(line)
+        if "left out" in answer:
+            raise LeftOut(f"{who}: {answer['left out']}")
+        if "error" in answer:
+            error = f"{who} failed: {answer['error']}"
+            raise (LeftOut if self.framework.optional else RuntimeError)(error)
+        return answer
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def main(framework, workload, problem):
+    """The child's end: a line of JSON when it has warmed up, and one for each number of steps."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who stops us
+    pipe = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints does not go into the pipe
+
+    def answer(**values):
+        print(json.dumps(values), file=pipe, flush=True)
+
+    framework, workload = FRAMEWORKS[framework], WORKLOADS[workload]
+    try:
+        module = importlib.import_module(framework.module)
+        if workload.trains:
+            stepper = module.Stepper(workload, *load_problem(problem), **framework.settings)
+        elif hasattr(module, "Decoder") and not framework.settings:
+            stepper = module.Decoder(workload, *load_problem(problem))
+        else:
+            return answer(**{"left out": "does not decode"})
+        answer(results=[stepper.step() for _ in range(FIRST_STEPS if workload.trains else 2)])
+        for line in sys.stdin:
+            start = time.perf_counter()
+            for _ in range(int(line)):
+                stepper.step()
+            answer(seconds=time.perf_counter() - start, peak_mb=peak_mb())
+    except Exception as error:
+        answer(error=f"{type(error).__name__}: {error}")
+        raise  # the whole traceback goes into the log
+
+
+def peak_mb():
+    """The most memory that this process ever held, in MB."""
+    try:  # ru_maxrss starts at the parent's memory on Linux; this does not
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,299 @@
+"""Wrong versions of every rule, made from its source: the checks of op_checks.py have to reject them.
+
+A mutant is the op's module with one expression of one rule (or of a helper that rules call)
+changed: a sign, a factor, a constant, an axis, a comparison, a dropped call, or the sum over
+broadcast axes left out.
+"""
+
+import ast
+import copy
+import inspect
+import sys
+from dataclasses import dataclass, field
+
+import numpy as np
+from op_cases import TABLE
+from op_checks import check
+
+import minigrad as mg
+
+# Changes that change nothing that one could see, and why.
+EQUIVALENT = {}
+
+OPERATORS = {
+    ast.Mult: [ast.Div],
+    ast.Div: [ast.Mult],
+    ast.Add: [ast.Sub],
+    ast.Sub: [ast.Add],
+}
+COMPARISONS = {
+    ast.Gt: [ast.GtE, ast.Lt],
+    ast.GtE: [ast.Gt, ast.LtE],
+    ast.Lt: [ast.LtE, ast.Gt],
+    ast.LtE: [ast.Lt, ast.GtE],
+    ast.Eq: [ast.NotEq],
+    ast.NotEq: [ast.Eq],
+}
+
+
+@dataclass
+class Mutant:
+    place: str  # "mul.da": what was changed
+    change: str  # "g * b -> g (only the left)"
+    functions: dict  # {op: its wrong version}, several if a helper was changed
+    effects: list | None = None  # of one that may change nothing: an entry each time it did
+
+    def __str__(self):
+        return f"{self.place}: {self.change}"
+
+
+def rejection(mutant):
+    """The error by which a check rejects the mutant; None if every case of its ops passes."""
+    for name, function in mutant.functions.items():
+        for case in ROWS[name].cases:
+            try:
+                check(case, function)
+            except Exception as error:
+                return error
+    return None
+
+
+# ---- what can be changed
+
+
+def changes(node, names):
+    """(another expression or statement, what it is called) for a node of a rule."""
+    if isinstance(node, ast.Return):
+        yield ast.Return(ast.UnaryOp(ast.USub(), node.value)), "negated"
+        yield ast.Return(ast.BinOp(node.value, ast.Mult(), ast.Constant(2))), "doubled"
+    elif isinstance(node, ast.BinOp):
+        for other in OPERATORS.get(type(node.op), []):
+            yield ast.BinOp(node.left, other(), node.right), "another operator"
+        yield node.left, "only the left"
+        if not isinstance(node.op, (ast.Div, ast.Pow)):
+            yield node.right, "only the right"
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield node.operand, "no minus"
+    elif isinstance(node, ast.AugAssign):
+        for other in OPERATORS.get(type(node.op), []):
+            yield ast.AugAssign(node.target, other(), node.value), "another operator"
+        yield ast.Pass(), "left out"
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for other in COMPARISONS.get(type(node.ops[0]), []):
+            yield ast.Compare(node.left, [other()], node.comparators), "another comparison"
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield ast.Constant(node.value + 1), "another constant"
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield ast.Constant(not node.value), "another constant"
+    elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+        yield node.value, "not transposed"
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        if node.id in ("axis", "axes", "along"):
+            yield ast.Constant(0), "another axis"
+            yield ast.Constant(-1), "another axis"
+        elif node.id == "keepdims":
+            yield ast.UnaryOp(ast.Not(), node), "the opposite"
+        elif node.id in names:
+            for other in sorted(names - {node.id}):
+                yield ast.Name(other, ast.Load()), "another variable"
+    elif isinstance(node, ast.Call):
+        yield from changed_calls(node)
+
+
+def changed_calls(node):
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+    if name == "where":
+        condition, a, b = node.args
+        yield ast.Call(node.func, [condition, b, a], []), "branches swapped"
+        yield a, "the first branch alone"
+        yield b, "the second branch alone"
+    elif name in ("sin", "cos"):
+        other = {"sin": "cos", "cos": "sin"}[name]
+        yield ast.Call(ast.Attribute(node.func.value, other, ast.Load()), node.args, []), other
+    elif node.args and not isinstance(node.args[0], ast.Starred) and name not in ("range", "tuple"):
+        yield node.args[0], "its first argument alone"
+    elif name in ("sum", "reshape", "astype"):
+        yield node.func.value, "left out"
+
+
+def sites(tree):
+    """(parent, field, position in a list or None, node) for every node below `tree`."""
+    for parent in ast.walk(tree):
+        for name, value in ast.iter_fields(parent):
+            if isinstance(value, list):
+                for i, node in enumerate(value):
+                    if isinstance(node, ast.AST):
+                        yield parent, name, i, node
+            elif isinstance(value, ast.AST):
+                yield parent, name, None, value
+
+
+def put_in(parent, name, i, node):
+    if i is None:
+        setattr(parent, name, node)
+    else:
+        getattr(parent, name)[i] = node
+
+
+# ---- making them
+
+
+class Source:
+    """A module of minigrad.ops as a tree, whose functions can be changed one at a time."""
+
+    def __init__(self, module):
+        self.module = module
+        self.tree = ast.parse(inspect.getsource(module))
+        self.functions = {f.name: f for f in self.tree.body if isinstance(f, ast.FunctionDef)}
+
+    def ops(self, names, **extra):
+        """{name: op}, as the tree says now."""
+        space = {"__name__": self.module.__name__, "__package__": self.module.__package__, **extra}
+        exec(compile(ast.fix_missing_locations(self.tree), "<mutant>", "exec"), space)
+        return {name: space[name] for name in names}
+
+    def rules(self, name):
+        """{name of the rule: its tree} of an op."""
+        parameters = arguments_of(self.functions[name])
+        return {
+            f.name: f
+            for f in self.functions[name].body
+            if isinstance(f, ast.FunctionDef) and f.name[1:] in parameters
+        }
+
+    def helpers(self, name):
+        """The functions of the module that the rules of the op call, and those that these call."""
+        found, left = {}, list(self.rules(name).values())
+        while left:
+            for node in ast.walk(left.pop()):
+                called = node.id if isinstance(node, ast.Name) else None
+                helper = self.functions.get(called)
+                if helper is not None and called not in found and not helper.decorator_list:
+                    found[called] = helper
+                    left.append(helper)
+        return found
+
+
+def arguments_of(function):
+    given = function.args
+    return {a.arg for a in [*given.args, *([given.vararg] if given.vararg else [])]}
+
+
+SOURCES = {}
+ROWS = {row.name: row for row in TABLE}
+
+
+def source_of(name):
+    """The Source in which the op `name` is written."""
+    module = sys.modules[inspect.unwrap(getattr(mg.ops, name).fn).__module__]
+    return SOURCES.setdefault(module, Source(module))
+
+
+OPS = [row.name for row in TABLE if hasattr(getattr(mg.ops, row.name), "fn")]
+
+
+def all_rules():
+    """(op, rule) for every rule in the project."""
+    return [(name, rule) for name in OPS for rule in source_of(name).rules(name)]
+
+
+def mutants_of(name, rule):
+    """Every mutant of one rule; the sum over broadcast axes left out comes last."""
+    source = source_of(name)
+    tree = source.rules(name)[rule]
+    inputs = {r[1:] for r in source.rules(name)} - {"operands", "arrays"}
+    yield from changed(source, [name], tree, inputs | {"g"}, f"{name}.{rule}")
+    yield unsummed(source, name, rule, tree)
+
+
+def mutants_of_helpers():
+    """The mutants of the functions that rules call, held against all ops whose rules do."""
+    for source in {source_of(name) for name in OPS}:
+        users = {}  # {helper: the ops that use it}
+        for name in OPS:
+            if source_of(name) is source:
+                for helper in source.helpers(name):
+                    users.setdefault(helper, []).append(name)
+        for helper, names in users.items():
+            yield from changed(source, names, source.functions[helper], set(), helper)
+
+
+def changed(source, ops, tree, names, place):
+    """A mutant for each change of each expression of a rule or helper."""
+    for parent, part, i, node in list(sites(tree)):
+        for other, what in changes(node, names):
+            text = f"{short(node)} -> {short(other)} ({what})"
+            put_in(parent, part, i, copy.deepcopy(other))
+            functions = source.ops(ops)
+            put_in(parent, part, i, node)
+            yield Mutant(place, text, functions)
+
+
+def unsummed(source, name, rule, tree):
+    """The rule with only the first of the copies of a broadcast input taken, in place of the sum
+    over them that the engine makes. No mutant where no case broadcasts."""
+    effects = []
+
+    def first_copy(d, shape):
+        if d.shape == shape or not d.size:
+            return d
+        effects.append(shape)
+        kept = tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)
+        return d[(0,) * (d.ndim - len(shape)) + kept]
+
+    many = source.functions[name].args.vararg
+    value = f"{rule[1:]}[i]" if many else rule[1:]
+    whole = list(tree.body)
+    for i, node in enumerate(whole):
+        if isinstance(node, ast.Return):
+            call = ast.parse(f"first_copy(0, np.shape({value}))").body[0].value
+            call.args[0] = node.value
+            tree.body[i] = ast.Return(call)
+    functions = source.ops([name], first_copy=first_copy)
+    tree.body[:] = whole
+    change = "the sum over broadcast axes left out"
+    return Mutant(f"{name}.{rule}", change, functions, effects)
+
+
+def short(node):
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# ---- trying them
+
+
+@dataclass
+class Tried:
+    """What became of the mutants."""
+
+    rules: dict = field(default_factory=dict)  # {"mul.da": how many of its mutants were rejected}
+    made: int = 0
+    rejected: int = 0
+    raised: int = 0  # of the rejected, those that stopped with an error, not with a wrong number
+    survivors: list = field(default_factory=list)
+    excused: list = field(default_factory=list)
+
+    def attempt(self, mutant):
+        error = rejection(mutant)
+        if error is None and mutant.effects == []:
+            return  # nothing broadcasts here
+        self.made += 1
+        self.rules.setdefault(mutant.place, 0)
+        if error is not None:
+            self.rejected += 1
+            self.rules[mutant.place] += 1
+            self.raised += not isinstance(error, AssertionError)
+        else:
+            (self.excused if str(mutant) in EQUIVALENT else self.survivors).append(mutant)
+
+
+def try_all():
+    """Every mutant there is, against every case until one rejects it."""
+    tried = Tried()
+    for name, rule in all_rules():
+        for mutant in mutants_of(name, rule):
+            tried.attempt(mutant)
+    for mutant in mutants_of_helpers():
+        tried.attempt(mutant)
+    return tried
