@@ -80,7 +80,7 @@ def parser():
     add("--steps", type=int, help="training steps (default: what the task recommends)")
     add("--batch-size", type=int, default=defaults.batch_size, help="(default: %(default)s)")
     add("--lr-scale", type=float, default=defaults.lr_scale, help="times the paper's learning rate")
-    add("--warmup-steps", type=int, default=defaults.warmup_steps, help="(default: %(default)s)")
+    add("--warmup-steps", type=int, help="(default: a quarter of the steps)")
     add("--label-smoothing", type=float, default=defaults.label_smoothing, help="(default: none)")
     add("--dropout", type=float, default=0.0, help="(default: %(default)s)")
     add("--positions", choices=POSITIONS, default="sinusoidal", help="(default: %(default)s)")
@@ -109,7 +109,7 @@ def parser():
         "minitransformer evaluate runs/numbers --count 200 --split validation",
     )
     add("run", metavar="RUN", help="the folder of a run")
-    add("--count", type=int, default=1000, help="how many examples (default: %(default)s)")
+    add("--count", type=int, help="how many examples (default: 1000, or all where there are fewer)")
     add("--split", choices=tasks.SPLITS, default="test", help="(default: %(default)s)")
     add("--seed", type=int, default=0, help="of the choice of examples (default: %(default)s)")
 
@@ -204,11 +204,14 @@ def translate_command(options):
 
 def evaluate_command(options):
     run = load(options.run)
-    if options.count < 1:
-        raise ValueError(f"--count has to be at least 1, not {options.count}")
+    count = options.count
+    if count is None:
+        count = run.task.available(options.split, 1000)
+    if count < 1:
+        raise ValueError(f"--count has to be at least 1, and the split must not be empty: {count}")
     if options.seed < 0:
         raise ValueError(f"--seed has to be at least 0, not {options.seed}")
-    texts = run.task.examples(options.split, options.count, np.random.default_rng(options.seed))
+    texts = run.task.examples(options.split, count, np.random.default_rng(options.seed))
     result = evaluate(run.model, run.ids_of(texts))
     print(
         f"{len(texts)} examples of the {options.split} split: "

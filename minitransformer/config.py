@@ -79,7 +79,9 @@ class TransformerConfig:
 
     @classmethod
     def paper(cls, src_vocab_size=37000, tgt_vocab_size=37000, **changes):
-        """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048; 37,000 shared tokens."""
+        """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048. Vocabularies of one size
+        count as one that is shared, as the paper's of 37,000 tokens: then embeddings are tied."""
+        changes.setdefault("tie_embeddings", src_vocab_size == tgt_vocab_size)
         return cls.of_size("paper", src_vocab_size, tgt_vocab_size, **changes)
 
     def to_json(self):

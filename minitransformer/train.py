@@ -35,7 +35,7 @@ class TrainingSettings:
     steps: int | None = None  # None: as many as the task recommends
     batch_size: int = 32
     train_examples: int = 50_000
-    warmup_steps: int = 400
+    warmup_steps: int | None = None  # None: a quarter of all steps
     lr_scale: float = 1.0  # multiplies the paper's learning rate
     cooldown: float = 0.5  # the last part of the steps, in which the rate falls to 0
     label_smoothing: float = 0.0
@@ -50,7 +50,7 @@ class TrainingSettings:
         for name in (*counts, "validation_examples", "workers", "steps"):
             value = getattr(self, name)
             whole = isinstance(value, int) and value >= 1
-            undecided = name == "steps" and value is None
+            undecided = name in ("steps", "warmup_steps") and value is None
             self.require(whole or undecided, name, "a whole number above 0")
         self.require(isinstance(self.seed, int) and self.seed >= 0, "seed", "a whole number from 0")
         self.require(self.lr_scale > 0, "lr_scale", "above 0")
@@ -75,8 +75,9 @@ def train(task, folder=None, *, quiet=False, **settings):
     """
     settings = TrainingSettings(**settings)
     task = tasks.get(task) if isinstance(task, str) else task
-    if settings.steps is None:
-        settings = dataclasses.replace(settings, steps=task.steps)
+    steps = task.steps if settings.steps is None else settings.steps
+    warmup = max(1, steps // 4) if settings.warmup_steps is None else settings.warmup_steps
+    settings = dataclasses.replace(settings, steps=steps, warmup_steps=warmup)
     group = started_by_mpi()
     try:
         run, pairs, validation_pairs, rng = prepare(task, folder, settings, group)

@@ -18,9 +18,7 @@ def matmul(a, b):
 
     def da(g):
         d = g.reshape(full) @ columns.mT
-        if flat:
-            return d.reshape(a_shape)
-        return d[..., 0, :] if len(a_shape) == 1 else d
+        return d.reshape(a_shape) if flat else d
 
     def db(g):
         d = rows.mT @ g.reshape(full)

@@ -91,7 +91,7 @@ def std(x, axis=None, keepdims=False, ddof=0):
     """The standard deviation over `axis`; its gradient is 0 where it is 0."""
 
     def dx(g):
-        slope = np.where(y == 0, 0, g / (np.where(y == 0, 1, y) * count))
+        slope = g / (np.where(y == 0, 1, y) * count)  # where y is 0, so is what it is times
         return spread(slope, centred.shape, axis, keepdims) * centred
 
     count = entries(x.shape, axis) - ddof
@@ -140,8 +140,7 @@ def cumsum(x, axis=None):
     """Running sums along `axis` (None: of x as one flat row)."""
 
     def dx(g):
-        along = 0 if axis is None else axis
-        return np.flip(np.cumsum(np.flip(g, along), along), along).reshape(shape)
+        return np.flip(np.cumsum(np.flip(g, axis), axis), axis).reshape(shape)
 
     shape = x.shape
     return np.cumsum(x, axis), dx

@@ -70,7 +70,7 @@ class Task:
         if split not in SPLITS:
             raise ValueError(f"there is no split {split!r}, only train, validation and test")
         needed = min(count, 1) if split == "train" else count
-        available = sum(1 for _ in islice(self._list(split), needed))
+        available = self.available(split, needed)
         if available < needed:
             raise ValueError(
                 f'the task "{self.name}" with these options has {available} different examples '
@@ -78,6 +78,10 @@ class Task:
             )
         draw = self._draw if split == "train" else self._draw_different
         return [self.pair(example) for example in draw(split, count, rng)]
+
+    def available(self, split: str, at_most: int) -> int:
+        """How many different examples a split has, counted no further than `at_most`."""
+        return sum(1 for _ in islice(self._list(split), at_most))
 
     def _list(self, split: str) -> Iterator[Hashable]:
         return (example for example in self.every() if self.split_of(example) == split)
