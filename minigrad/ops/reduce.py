@@ -122,10 +122,9 @@ def prod(x, axis=None, keepdims=False):
 def before(x):
     """For each entry the product of those before it in its row, by doubling: shifted by 1, then
     times itself shifted by 1, 2, 4, ..."""
-    y, shift = shifted(x, 1), 1
-    while shift < x.shape[-1]:
-        y = y * shifted(y, shift)
-        shift *= 2
+    y = shifted(x, 1)
+    for k in range((x.shape[-1] - 2).bit_length()):
+        y = y * shifted(y, 2**k)
     return y
 
 

@@ -120,9 +120,13 @@ def thinned(x, keep, scale):
     """x where `keep` is True, times `scale`; 0 elsewhere."""
 
     def dx(g):
-        return np.where(keep, g * scale, 0)
+        d = g * keep
+        d *= scale
+        return d
 
-    return np.where(keep, x * scale, 0), dx
+    y = x * keep
+    y *= scale
+    return y, dx
 
 
 def dropout(x, p, rng):

@@ -1,4 +1,4 @@
-"""How fast this project is beside what people would pick instead: the same models, the same numbers.
+"""How fast this project is beside what people would pick instead, with the same models and data.
 
 Every framework runs in a process of its own and waits for its turn; see rounds.py for how they are
 timed, workloads.py for what they do, and with_*.py for how each one does it.
@@ -40,10 +40,11 @@ class Form:
 
     rounds: int
     block: float  # seconds that one block of steps takes at least, unless it is a single step
+    first: int  # steps that warm up, and whose losses are compared
     trials: int  # blocks in which the best number of threads is found
 
 
-LONG, QUICK = Form(15, 0.5, 5), Form(5, 0.15, 3)
+LONG, QUICK = Form(15, 0.5, 6, 5), Form(5, 0.15, 3, 2)
 
 
 def main(arguments=None):
@@ -57,7 +58,7 @@ def main(arguments=None):
         if busy > 0.5:
             print(f"The machine is busy (load {busy:.1f}): the numbers will be noisy.")
         results = []
-        for name in options.workloads:
+        for name in options.workloads or default_workloads(options.quick):
             results += measure(WORKLOADS[name], frameworks, form, rounds, options)
         if not results:
             raise ValueError("none of the chosen frameworks does any of the chosen workloads")
@@ -80,21 +81,20 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="few rounds, with PyTorch alone: about a minute")
+    add("--quick", action="store_true", help="few rounds, beside PyTorch alone: about a minute")
     add(
         *("--workloads", "-w"),
         nargs="+",
         choices=WORKLOADS,
-        default=[*WORKLOADS],
         metavar="NAME",
-        help=f"of {', '.join(WORKLOADS)} (default: all)",
+        help=f"of {', '.join(WORKLOADS)} (default: all; quick: without decode-full)",
     )
     add(
         *("--frameworks", "-f"),
         nargs="+",
         choices=FRAMEWORKS,
         metavar="NAME",
-        help=f"of {', '.join(FRAMEWORKS)} (default: those installed)",
+        help=f"of {', '.join(FRAMEWORKS)} (default: all that are installed)",
     )
     add("--rounds", type=at_least_one, help=f"(default: {LONG.rounds}; quick {QUICK.rounds})")
     add(
@@ -115,6 +115,10 @@ def at_least_one(text):
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is too few: give 1 or more")
     return number
+
+
+def default_workloads(quick):
+    return [name for name in WORKLOADS if not (quick and name == "decode-full")]
 
 
 def taking_part(options):
@@ -141,11 +145,13 @@ def measure(workload, frameworks, form, rounds, options):
 
         workers, outcomes = {}, {}
         for framework in frameworks:
+            if not (workload.trains or framework.decodes):
+                continue
             print(f"{workload.name}: {framework.title} warms up ...", flush=True)
             try:
                 worker, outcome = best_worker(framework, workload, problem, form, options, stack)
             except LeftOut as reason:
-                print(f"{workload.name}: left out, {reason}")
+                print(f"{framework.title} is left out: {reason}")
                 continue
             workers[framework.name], outcomes[framework.name] = worker, outcome
         check_agreement(workload, outcomes)
@@ -164,9 +170,11 @@ def best_worker(framework, workload, problem, form, options, stack):
     for threads in options.threads:
         workers.append(Worker(framework, workload, problem, threads))
         stack.callback(workers[-1].stop)
-    outcomes = [worker.ready() for worker in workers]
+    outcomes = {}
     for worker in workers:
-        worker.steps_per_block = steps_in(form.block, worker.run(1))
+        warm_up = worker.run(form.first if workload.trains else 2)
+        outcomes[worker] = warm_up["results"]
+        worker.steps_per_block = steps_in(form.block, warm_up["ms"][-1])
     times = race({worker: worker.block for worker in workers}, form.trials)
     medians = {worker: median(now[worker] for now in times) for worker in workers}
     best = min(workers, key=medians.get)
@@ -174,7 +182,7 @@ def best_worker(framework, workload, problem, form, options, stack):
     for worker in workers:
         if worker is not best:
             worker.stop()
-    return best, outcomes[workers.index(best)]
+    return best, outcomes[best]
 
 
 def steps_in(seconds, ms):
@@ -217,7 +225,7 @@ def result(worker, outcomes, times):
         "low": low,
         "high": high,
         "peak_mb": worker.peak_mb,
-        "losses": outcomes[name] if worker.workload.trains else None,
+        "first_losses": outcomes[name] if worker.workload.trains else None,
         "all_ms": [now[name] for now in times],
         "steps_per_block": worker.steps_per_block,
     }

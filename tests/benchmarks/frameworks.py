@@ -1,7 +1,7 @@
 """Who takes part. Another one is a line here and a file `with_NAME.py` beside it.
 
 Such a file has a class `Stepper(workload, weights, data, **settings)` whose `step()` makes one
-training step and returns the loss, and where it can decode a class `Decoder` of the same form whose
+training step and returns the loss, and where it `decodes` a class `Decoder` of the same form whose
 `step()` returns the ids that were written.
 """
 
@@ -19,6 +19,7 @@ class Framework:
     module: str
     needs: str = "numpy"
     settings: dict = field(default_factory=dict)  # further arguments of its Stepper
+    decodes: bool = False
     daily: bool = False
     optional: bool = False
 
@@ -31,13 +32,13 @@ OURS, BASELINE = "minitransformer", "torch"
 FRAMEWORKS = {
     framework.name: framework
     for framework in (
-        Framework(OURS, "minitransformer", "with_minitransformer", daily=True),
-        Framework(BASELINE, "PyTorch", "with_torch", "torch", daily=True),
+        Framework(OURS, "minitransformer", "with_minitransformer", decodes=True, daily=True),
+        Framework(BASELINE, "PyTorch", "with_torch", "torch", decodes=True, daily=True),
         Framework(
             *("torch-compile", "torch.compile", "with_torch", "torch", {"compiled": True}),
             optional=True,  # it needs a C++ compiler
         ),
-        Framework("jax", "JAX", "with_jax", "jax"),
+        Framework("jax", "JAX", "with_jax", "jax", decodes=True),
         Framework("autograd", "HIPS autograd", "with_autograd", "autograd"),
         Framework("mygrad", "MyGrad", "with_mygrad", "mygrad"),
         Framework("products", "products alone", "with_products", daily=True),

@@ -1,8 +1,8 @@
 """Fair timing on a machine that does other things too: interleave, repeat, compare in pairs.
 
-In each round every racer runs one block of steps, in rotating order. A block that took 1.5 times its
-racer's median was disturbed; such rounds are repeated. A ratio is the median over the rounds of the
-two times of the same round, where neither was disturbed.
+In each round every racer runs one block of steps, in rotating order. A block that took 1.5 times
+its racer's median was disturbed; such rounds are repeated. A ratio is the median over the rounds of
+the two times of the same round, where neither was disturbed.
 """
 
 import time

@@ -1,7 +1,6 @@
-"""JAX: a whole training step, Adam included, and a whole decoding are one compiled function each."""
+"""JAX: a whole training step, with Adam, and a whole decoding are one compiled function each."""
 
 import math
-from functools import partial
 from itertools import cycle
 
 import jax

@@ -2,8 +2,8 @@
 
 Each forward product y = x @ w needs two more for the gradients, g @ w.T and x.T @ g. They run here
 with NumPy, as often as in a training step, on operands and results that were allocated before,
-contiguous, one set for each shape, so that small ones stay in the cache. Sums that an implementation
-may write as products (of a bias gradient, say) are not counted.
+contiguous, one set for each shape, so that small ones stay in the cache. What an implementation may
+write as a product though it is a sum (of a bias gradient, say) is not counted.
 """
 
 from collections import Counter

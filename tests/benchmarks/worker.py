@@ -12,13 +12,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from frameworks import FRAMEWORKS
 from workloads import WORKLOADS, load_problem
 
-FIRST_STEPS = 6  # whose losses are compared; they warm up as well
 THREADS = (  # what the BLAS and OpenMP libraries and JAX read their number of threads from
     *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     "PJRT_NPROC",
@@ -26,11 +26,12 @@ THREADS = (  # what the BLAS and OpenMP libraries and JAX read their number of t
 
 
 class LeftOut(Exception):
-    """This framework does not do this workload; the message says why."""
+    """An optional framework failed; the message says how."""
 
 
 class Worker:
-    """The parent's end: starts the process at once; `ready` waits until it has warmed up."""
+    """The parent's end. The process imports its framework at once; the model is made and warmed up
+    by the first `run`, so that of two workers one can rest while the other computes."""
 
     numbers = count()
 
@@ -49,15 +50,13 @@ class Worker:
                 env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
             )
 
-    def ready(self):
-        """What the first steps gave: losses, or for a decoder the ids that it wrote."""
-        return self.answer()["results"]
-
     def block(self):
         """Run one block of steps: milliseconds per step."""
-        return self.run(self.steps_per_block)
+        times = self.run(self.steps_per_block)["ms"]
+        return sum(times) / len(times)
 
     def run(self, steps):
+        """Each step's time in `ms`; what it gave, a loss or decoded ids, in `results`."""
         try:
             self.process.stdin.write(f"{steps}\n")
             self.process.stdin.flush()
@@ -65,7 +64,7 @@ class Worker:
             pass  # it has ended, and `answer` says so
         answer = self.answer()
         self.peak_mb = answer["peak_mb"]
-        return 1000 * answer["seconds"] / steps
+        return answer
 
     def answer(self):
         who = f"{self.framework.title} at {self.workload.name}"
@@ -76,8 +75,6 @@ class Worker:
             error = f"the process of {who} ended with exit status {code}: {lines[-1]}"
             raise (LeftOut if self.framework.optional else RuntimeError)(error)
         answer = json.loads(line)
-        if "left out" in answer:
-            raise LeftOut(f"{who}: {answer['left out']}")
         if "error" in answer:
             error = f"{who} failed: {answer['error']}"
             raise (LeftOut if self.framework.optional else RuntimeError)(error)
@@ -85,13 +82,12 @@ class Worker:
 
     def stop(self):
         self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        with suppress(BrokenPipeError):
+            self.process.communicate()  # waits for its end and closes the pipes
 
 
 def main(framework, workload, problem):
-    """The child's end: a line of JSON when it has warmed up, and one for each number of steps."""
+    """The child's end: for each line with a number of steps that many steps, and a line of JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who stops us
     pipe = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints does not go into the pipe
@@ -102,18 +98,16 @@ def main(framework, workload, problem):
     framework, workload = FRAMEWORKS[framework], WORKLOADS[workload]
     try:
         module = importlib.import_module(framework.module)
-        if workload.trains:
-            stepper = module.Stepper(workload, *load_problem(problem), **framework.settings)
-        elif hasattr(module, "Decoder") and not framework.settings:
-            stepper = module.Decoder(workload, *load_problem(problem))
-        else:
-            return answer(**{"left out": "does not decode"})
-        answer(results=[stepper.step() for _ in range(FIRST_STEPS if workload.trains else 2)])
+        make = module.Stepper if workload.trains else module.Decoder
+        stepper = None
         for line in sys.stdin:
-            start = time.perf_counter()
+            stepper = stepper or make(workload, *load_problem(problem), **framework.settings)
+            ms, results = [], []
             for _ in range(int(line)):
-                stepper.step()
-            answer(seconds=time.perf_counter() - start, peak_mb=peak_mb())
+                start = time.perf_counter()
+                results.append(stepper.step())
+                ms.append(1000 * (time.perf_counter() - start))
+            answer(ms=ms, results=results, peak_mb=peak_mb())
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
         raise  # the whole traceback goes into the log
