@@ -155,14 +155,21 @@ def started_by_mpi():
     return MPIGroup(MPI.COMM_WORLD)
 
 
-def use_threads(processes):
-    """Share the cores out: how many threads each process may use for a matrix product, set and
-    returned. OPENBLAS_NUM_THREADS (or OMP_NUM_THREADS) in the environment is left as it is."""
+LARGE = 256  # d_model from which a product of matrices is long enough to be shared by threads
+
+
+def use_threads(processes, d_model):
+    """Set how many threads each process uses for a product of matrices, and return it: one for a
+    small model, whose products are so short that threads mostly wait for each other (and lose all
+    when anything else runs); the cores, shared out among the processes, for a large one.
+
+    OPENBLAS_NUM_THREADS or OMP_NUM_THREADS in the environment is left as it is.
+    """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = max(1, cores // processes)
+    threads = max(1, cores // processes) if d_model >= LARGE else 1
     threadpool_limits(threads)
     return threads
 

@@ -142,7 +142,7 @@ def fit(run, settings, pairs, validation_pairs, rng, group, quiet):
     )
     schedule.cool_down(settings.steps, settings.cooldown)
     group.attach(optimizer)
-    threads = use_threads(max(settings.workers, group.size))
+    threads = use_threads(max(settings.workers, group.size), model.config.d_model)
     if first:
         run.add_to_log(step=0, workers=max(settings.workers, group.size), blas_threads=threads)
     checks = set(np.linspace(0, settings.steps, settings.validations + 1).astype(int)[1:].tolist())

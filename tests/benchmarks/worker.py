@@ -47,7 +47,11 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+                env={
+                    **os.environ,
+                    **dict.fromkeys(THREADS, str(threads)),
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                },
             )
 
     def block(self):
