@@ -80,7 +80,7 @@ def parser():
     add("--steps", type=int, help="training steps (default: what the task recommends)")
     add("--batch-size", type=int, default=defaults.batch_size, help="(default: %(default)s)")
     add("--lr-scale", type=float, default=defaults.lr_scale, help="times the paper's learning rate")
-    add("--warmup-steps", type=int, help="(default: a quarter of the steps)")
+    add("--warmup-steps", type=int, help="(default: a quarter of the steps, and at least 400)")
     add("--label-smoothing", type=float, default=defaults.label_smoothing, help="(default: none)")
     add("--dropout", type=float, default=0.0, help="(default: %(default)s)")
     add("--positions", choices=POSITIONS, default="sinusoidal", help="(default: %(default)s)")

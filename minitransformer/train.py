@@ -35,7 +35,7 @@ class TrainingSettings:
     steps: int | None = None  # None: as many as the task recommends
     batch_size: int = 32
     train_examples: int = 50_000
-    warmup_steps: int | None = None  # None: a quarter of all steps
+    warmup_steps: int | None = None  # None: a quarter of all steps, and at least 400
     lr_scale: float = 1.0  # multiplies the paper's learning rate
     cooldown: float = 0.5  # the last part of the steps, in which the rate falls to 0
     label_smoothing: float = 0.0
@@ -76,7 +76,7 @@ def train(task, folder=None, *, quiet=False, **settings):
     settings = TrainingSettings(**settings)
     task = tasks.get(task) if isinstance(task, str) else task
     steps = task.steps if settings.steps is None else settings.steps
-    warmup = max(1, steps // 4) if settings.warmup_steps is None else settings.warmup_steps
+    warmup = max(400, steps // 4) if settings.warmup_steps is None else settings.warmup_steps
     settings = dataclasses.replace(settings, steps=steps, warmup_steps=warmup)
     group = started_by_mpi()
     try:
