@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..tape import op
-from ..tensor import plain
+from ..tensor import Tensor, plain
 from .special import error_function
 
 
@@ -170,7 +170,8 @@ def gelu(x):
         density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
         return g * (below + x * density)
 
-    below = 0.5 * erf(x * math.sqrt(0.5)) + 0.5
+    scaled = x * math.sqrt(0.5)
+    below = 0.5 * (erf(scaled) if isinstance(x, Tensor) else error_function(scaled)) + 0.5
     return x * below, dx
 
 

@@ -1,4 +1,4 @@
-"""Wrong versions of every rule, made from its source: the checks of op_checks.py have to reject them.
+"""Wrong versions of every rule, made from its source: the checks of op_checks.py must reject them.
 
 A mutant is the op's module with one expression of one rule (or of a helper that rules call)
 changed: a sign, a factor, a constant, an axis, a comparison, a dropped call, or the sum over
@@ -11,7 +11,6 @@ import inspect
 import sys
 from dataclasses import dataclass, field
 
-import numpy as np
 from op_cases import TABLE
 from op_checks import check
 
@@ -234,7 +233,7 @@ def mutants_of(name, rule):
     tree = source.rules(name)[rule]
     inputs = {r[1:] for r in source.rules(name)} - {"operands", "arrays"}
     yield from changed(source, [name], tree, inputs | {"g"}, f"{name}.{rule}")
-    yield unsummed(source, name, rule, tree)
+    yield unsummed(name, rule)
 
 
 def mutants_of_helpers():
@@ -260,10 +259,11 @@ def changed(source, ops, tree, names, place):
             yield Mutant(place, text, functions)
 
 
-def unsummed(source, name, rule, tree):
+def unsummed(name, rule):
     """The rule with only the first of the copies of a broadcast input taken, in place of the sum
-    over them that the engine makes. No mutant where no case broadcasts."""
-    effects = []
+    over them that the engine makes. It has `effects` only where a case broadcasts."""
+    source, effects = source_of(name), []
+    tree = source.rules(name)[rule]
 
     def first_copy(d, shape):
         if d.shape == shape or not d.size:

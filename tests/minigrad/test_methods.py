@@ -4,10 +4,10 @@ import pytest
 import minigrad as mg
 
 CONTRACT = """
-    exp log sqrt tanh sigmoid relu gelu erf abs sin cos clip maximum minimum where masked_fill matmul
-    einsum sum mean var std max min prod cumsum logsumexp softmax log_softmax cross_entropy normalize
-    reshape transpose swapaxes broadcast_to expand_dims squeeze concatenate stack split pad take
-    embedding dropout
+    exp log sqrt tanh sigmoid relu gelu erf abs sin cos clip maximum minimum where masked_fill
+    matmul einsum sum mean var std max min prod cumsum logsumexp softmax log_softmax cross_entropy
+    normalize reshape transpose swapaxes broadcast_to expand_dims squeeze concatenate stack split
+    pad take embedding dropout
 """.split()
 
 

@@ -1,0 +1,65 @@
+"""For every rule a few wrong versions, which the checks must reject. `prove.py` tries them all."""
+
+import ast
+
+import numpy as np
+import pytest
+from mutants import (
+    Mutant,
+    all_rules,
+    excuse,
+    mutants_of,
+    mutants_of_helpers,
+    rejection,
+    source_of,
+    unsummed,
+)
+
+import minigrad as mg
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@pytest.mark.parametrize("name, rule", all_rules(), ids=[".".join(pair) for pair in all_rules()])
+def test_wrong_versions_of_the_rule_are_rejected(name, rule):
+    negated = next(mutant for mutant in mutants_of(name, rule) if "negated" in mutant.change)
+    other = next(m for m in mutants_of(name, rule) if m.change != negated.change and not excuse(m))
+    for mutant in (negated, other):
+        assert rejection(mutant) is not None, str(mutant)
+    mutant = unsummed(name, rule)
+    assert (rejection(mutant) is not None) == bool(mutant.effects), str(mutant)
+
+
+def test_every_rule_of_every_op_has_mutants():
+    assert len(all_rules()) == len(set(all_rules())) >= 60
+    assert {name for name, _ in all_rules()} == {
+        name for name in mg.ops.__all__ if hasattr(getattr(mg.ops, name), "fn")
+    }
+
+
+def test_a_broadcast_input_whose_gradient_is_not_summed_is_rejected():
+    for name in "add mul div pow maximum where broadcast_to matmul linear".split():
+        for rule in source_of(name).rules(name):
+            mutant = unsummed(name, rule)
+            if name != "linear" or rule == "dbias":
+                assert rejection(mutant) is not None and mutant.effects, str(mutant)
+
+
+def test_wrong_versions_of_a_helper_are_rejected():
+    by_helper = {}
+    for mutant in mutants_of_helpers():
+        by_helper.setdefault(mutant.place, mutant)
+    assert {"spread", "share", "before", "row_sum"} <= by_helper.keys()
+    for mutant in by_helper.values():
+        if not excuse(mutant):
+            assert rejection(mutant) is not None, str(mutant)
+
+
+def test_a_source_that_was_not_changed_passes():
+    source = source_of("softmax")
+    before = ast.unparse(source.tree)
+    for _ in mutants_of("softmax", "dx"):
+        pass
+    assert ast.unparse(source.tree) == before
+    assert rejection(Mutant("softmax", "nothing", source.ops(["softmax"]))) is None
+    assert np.allclose(mg.softmax([0.0, 0.0]).data, 0.5)
