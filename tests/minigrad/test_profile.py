@@ -68,7 +68,6 @@ def test_an_op_within_an_op_is_not_counted_twice():
     rows = profile.by_op()
     assert set(rows) == {("getitem", "backward"), ("put", "forward")}
     assert sum(row.seconds for row in rows.values()) <= elapsed
-    assert rows["getitem", "backward"].seconds < rows["put", "forward"].seconds
 
 
 def test_the_table_names_ops_and_modules():
