@@ -5,13 +5,15 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove pictures clean
+.PHONY: help demo test lint prove bench profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style and formatting"
 	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
+	@echo "make bench     training and decoding, timed beside PyTorch and others that are installed"
+	@echo "make profile   where a training step spends its time"
 	@echo "make pictures  make the pictures of the README again"
 	@echo "make clean     remove the virtual environment and all that was made (runs/ stays)"
 
@@ -38,6 +40,18 @@ lint: $(VENV)/test.done
 
 prove: $(VENV)/test.done
 	$(RUN) tests/minigrad/prove.py
+
+bench: $(VENV)/pictures.done
+	$(RUN) tests/benchmarks/bench.py --quick
+
+profile: $(VENV)/pictures.done
+	$(RUN) tests/benchmarks/profile_step.py
+
+pictures: demo
+	mkdir -p demos/pictures
+	cp $(DEMO_RUNS)/numbers/pictures/attention-encoder-decoder.svg demos/pictures/attention.svg
+	cp $(DEMO_RUNS)/numbers/pictures/loss.svg demos/pictures/loss.svg
+	cp $(DEMO_RUNS)/reverse/pictures/graph.svg demos/pictures/graph.svg
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

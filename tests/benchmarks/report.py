@@ -58,7 +58,6 @@ def named(results, key, order):
 
 def save(folder, results, machine):
     """Write bench.json, bench.md and, with Matplotlib, bench.svg: the paths written."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "bench.json", folder / "bench.md"]
     report = {"machine": machine, "results": results}
     paths[0].write_text(json.dumps(report, indent=1) + "\n")

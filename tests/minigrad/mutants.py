@@ -10,6 +10,7 @@ import copy
 import inspect
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from op_cases import TABLE
 from op_checks import check
@@ -173,7 +174,7 @@ class Source:
 
     def __init__(self, module):
         self.module = module
-        self.tree = ast.parse(inspect.getsource(module))
+        self.tree = ast.parse(Path(module.__file__).read_text())
         self.functions = {f.name: f for f in self.tree.body if isinstance(f, ast.FunctionDef)}
 
     def ops(self, names, **extra):
