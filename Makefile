@@ -21,7 +21,7 @@ demo: $(VENV)/pictures.done
 	rm -rf $(DEMO_RUNS)
 	@echo; echo "== Turning strings round: learned from nothing in about a minute"
 	$(RUN) -m minitransformer train reverse --option longest=10 --steps 1600 --run $(DEMO_RUNS)/reverse
-	$(RUN) -m minitransformer translate $(DEMO_RUNS)/reverse "abcdefghij" "feedback"
+	$(RUN) -m minitransformer translate $(DEMO_RUNS)/reverse "abcdefghij" "cabbage"
 	@echo; echo "== Numbers from English to French, 0 to 9,999"
 	$(RUN) -m minitransformer train numbers --option largest=9999 --steps 1200 --run $(DEMO_RUNS)/numbers
 	$(RUN) -m minitransformer evaluate $(DEMO_RUNS)/numbers --count 200

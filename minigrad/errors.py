@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from .context import recording
+from .tensor import Tensor, plain
+
 KNOWN = (np.exceptions.AxisError, IndexError, ValueError, TypeError)
 
 PLAINER = {  # what NumPy says, and what it means
@@ -28,3 +31,14 @@ def explained(name, values, error):
         message = f"{message} (input of shape {listed})"
     kind = next(kind for kind in KNOWN if isinstance(error, kind))
     return kind(f"{name}: {message}")
+
+
+def constant(name, value):
+    """The numbers of an argument that the op `name` has no rule for. Raises TypeError for a tensor
+    that requires a gradient, which would be lost."""
+    if isinstance(value, Tensor) and value.requires_grad and recording.get():
+        raise TypeError(
+            f"{name}: it has no derivative with respect to its argument of shape {value.shape}, "
+            "which requires a gradient; hand over .detach() if that is meant to be a constant"
+        )
+    return plain(value)

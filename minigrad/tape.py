@@ -8,7 +8,7 @@ import numpy as np
 
 from .context import recording, scope, watching
 from .dtypes import make_uniform, result_in
-from .errors import explained
+from .errors import constant, explained
 from .tensor import Tensor, plain, tick
 
 numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}, see methods.py
@@ -84,7 +84,7 @@ def op(fn=None, *, cast=True):
             if not slot_names.isdisjoint(kwargs):
                 bound = signature.bind(*args, **kwargs)
                 args, kwargs = bound.args, bound.kwargs
-            kwargs = {key: plain(value) for key, value in kwargs.items()}
+            kwargs = {key: constant(fn.__name__, value) for key, value in kwargs.items()}
         values = list(args)
         inputs = range(slots[0], len(args)) if many else slots
         tracked = []  # (which rule, which argument) for the inputs that need a gradient
@@ -105,7 +105,7 @@ def op(fn=None, *, cast=True):
                 uniform = False
         for i in others:
             if i < len(args):
-                values[i] = plain(args[i])
+                values[i] = constant(fn.__name__, args[i])
         try:
             if cast and (not uniform or dtype is None):
                 tensors = {i for i, arg in enumerate(args) if isinstance(arg, Tensor)}

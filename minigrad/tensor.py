@@ -92,8 +92,8 @@ class Tensor:
         return self._data
 
     def detach(self):
-        """The same numbers, cut off from the graph."""
-        return Tensor(self._data)
+        """A copy of the numbers, cut off from the graph."""
+        return Tensor(self._data.copy())
 
     def named(self, name):
         """Give it the name it has in the paper, and return it: `q = self.w_q(x).named("Q")`.

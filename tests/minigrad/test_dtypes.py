@@ -2,9 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+from op_checks import held_by
 
 import minigrad as mg
 from minigrad.dtypes import promoted
+from minigrad.history import history
 
 FLOATS = [np.float16, np.float32, np.float64]
 
@@ -92,6 +94,20 @@ def test_a_whole_network_stays_in_its_dtype(dtype):
     loss.backward()
     assert (h.dtype, loss.dtype, w.grad.dtype) == (dtype,) * 3
     assert np.isfinite(w.grad.data).all()
+
+
+def test_no_array_in_a_float32_graph_is_float64():
+    rng = np.random.default_rng(0)
+    w = leaf(*rng.standard_normal((4, 3)))
+    x = rng.standard_normal((2, 4))  # float64, as data often comes
+    h = mg.softmax(mg.normalize(mg.gelu(x @ w) / np.sqrt(64)) + np.arange(3), axis=-1)
+    loss = mg.cross_entropy(mg.masked_fill(h, h.data < 0.1, -1e9), np.array([0, 2])) + h.std()
+    for node in history(loss):
+        assert node.dtype == np.float32
+        held = [value for _, _, pullback in node.edges for value in held_by(pullback)]
+        for value in (*held, *node.args):
+            if isinstance(value, (np.ndarray, np.generic)):
+                assert value.dtype != np.float64, node.op_name
 
 
 def test_astype_brings_the_gradient_back_in_the_first_dtype():

@@ -131,6 +131,8 @@ WRONG = [
     (lambda: mg.add(t(2)), TypeError, "add.*missing.*'b'"),
     (lambda: mg.clip(t(2), "a", 1), TypeError, "clip: every argument has to be a number"),
     (lambda: t(2).astype(int), TypeError, r"astype: int64 has no gradient.*\.data\.astype"),
+    (lambda: mg.clip(t(2), t(), 3), TypeError, r"clip: it has no deriv.*\(\).*\.detach\(\)"),
+    (lambda: mg.clip(t(2), max=t(2)), TypeError, r"clip: it has no derivative.*\(2,\).*detach"),
     # ---- reductions
     *(
         (along(name, 5, 2, 3), AxisError, f"{name}: axis 5 is out of.* 2")
@@ -282,6 +284,7 @@ WRONG = [
         ValueError,
         r"masked_fill: shapes \(2, 3\) and \(4,\) do not fit",
     ),
+    (lambda: mg.masked_fill(t(4), MASK4, t()), TypeError, "masked_fill: it has no derivative"),
     (lambda: mg.masked_fill(t(4), MASK4, "x"), TypeError, "value has to be one number, not 'x'"),
     (lambda: mg.dropout(t(3), 1.5, rng), ValueError, "dropout: p is.*0 <= p < 1; not 1.5"),
     (lambda: mg.dropout(t(3), -0.1, rng), ValueError, "dropout: p is.*0 <= p < 1; not -0.1"),

@@ -247,3 +247,46 @@ def test_dropout_keeps_the_expected_value_and_its_gradient_is_its_mask():
 def test_dropout_with_p_zero_is_the_tensor_itself():
     x = mg.Tensor([1.0])
     assert mg.dropout(x, 0, np.random.default_rng(0)) is x
+
+
+# ---- what small engines get wrong, once more by name and by hand
+
+
+def gradient(function, *shape):
+    x = mg.Tensor(np.arange(np.prod(shape), dtype=float).reshape(shape), requires_grad=True)
+    y = function(x)
+    y.backward(np.arange(1.0, y.size + 1).reshape(y.shape))
+    assert (x.grad.shape, x.grad.dtype) == (x.shape, x.dtype)
+    return x.grad.data
+
+
+def test_a_sum_over_an_axis_without_keepdims_hands_each_row_its_own_gradient():
+    np.testing.assert_array_equal(gradient(lambda x: x.sum(axis=1), 2, 2), [[1, 1], [2, 2]])
+    np.testing.assert_array_equal(gradient(lambda x: x.sum(axis=0), 2, 2), [[1, 2], [1, 2]])
+    np.testing.assert_array_equal(gradient(lambda x: x.mean(axis=1), 2, 2), [[0.5] * 2, [1] * 2])
+
+
+def test_a_cycle_of_three_axes_is_turned_back_the_other_way():
+    weights = np.arange(1.0, 25).reshape(3, 4, 2)
+    np.testing.assert_array_equal(
+        gradient(lambda x: x.transpose(1, 2, 0), 2, 3, 4), weights.transpose(2, 0, 1)
+    )
+
+
+def test_where_with_a_number_as_a_branch():
+    chosen = np.array([True, False, True])
+    np.testing.assert_array_equal(gradient(lambda x: mg.where(chosen, x, 0.0), 3), [1, 0, 3])
+    np.testing.assert_array_equal(gradient(lambda x: mg.where(chosen, 0.0, x), 3), [0, 2, 0])
+
+
+def test_an_axis_of_size_1_that_einsum_stretches_gets_the_sum():
+    v = np.array([[1.0, 2.0, 3.0]])
+    d = gradient(lambda x: mg.einsum("ij,ij->ij", x, v), 1, 1)
+    np.testing.assert_array_equal(d, [[1 * 1 + 2 * 2 + 3 * 3]])
+
+
+def test_an_index_that_occurs_twice_gets_both_gradients():
+    np.testing.assert_array_equal(gradient(lambda x: x[[0, 2, 0]], 3), [1 + 3, 0, 2])
+    np.testing.assert_array_equal(
+        gradient(lambda x: mg.embedding(x, [1, 1]), 3, 2), [[0, 0], [1 + 3, 2 + 4], [0, 0]]
+    )

@@ -171,6 +171,12 @@ def test_no_grad_records_nothing_and_restores_recording_after_an_error():
     assert (x * 2).requires_grad
 
 
+def test_without_recording_an_argument_without_a_rule_may_require_a_gradient():
+    low = mg.Tensor(0.5, requires_grad=True)
+    with mg.no_grad():
+        np.testing.assert_array_equal(mg.clip(mg.Tensor([0.0, 1.0]), low, 2.0).data, [0.5, 1])
+
+
 def test_no_grad_decorates_a_function():
     @mg.no_grad()
     def evaluate(x):
