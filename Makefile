@@ -5,14 +5,15 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove bench profile pictures clean
+.PHONY: help demo test lint prove bench bench-quick profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style and formatting"
 	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
-	@echo "make bench     training and decoding, timed beside PyTorch and others that are installed"
+	@echo "make bench     training and decoding, timed beside PyTorch, JAX and others (bench-quick: a"
+	@echo "               minute of it)"
 	@echo "make profile   where a training step spends its time"
 	@echo "make pictures  make the pictures of the README again"
 	@echo "make clean     remove the virtual environment and all that was made (runs/ stays)"
@@ -41,7 +42,10 @@ lint: $(VENV)/test.done
 prove: $(VENV)/test.done
 	$(RUN) tests/minigrad/prove.py
 
-bench: $(VENV)/pictures.done
+bench: $(VENV)/bench.done
+	$(RUN) tests/benchmarks/bench.py
+
+bench-quick: $(VENV)/bench.done
 	$(RUN) tests/benchmarks/bench.py --quick
 
 profile: $(VENV)/pictures.done
@@ -64,6 +68,7 @@ $(VENV)/%.done: setup.cfg | $(VENV)/bin/python
 
 $(VENV)/pictures.done: EXTRAS := pictures
 $(VENV)/test.done: EXTRAS := pictures,test
+$(VENV)/bench.done: EXTRAS := bench
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
