@@ -42,3 +42,11 @@ def constant(name, value):
             "which requires a gradient; hand over .detach() if that is meant to be a constant"
         )
     return plain(value)
+
+
+def rules_differ(returned, named):
+    """The sentence for an op that returns other rules than it defines."""
+    return (
+        f"the op returned {returned} rules and defines {named} that are named after an input: for "
+        "each input x with a derivative define dx(g), and return them all after the value, in order"
+    )

@@ -81,7 +81,7 @@ for name in (
 ).split():
     numpy_rules[getattr(np, name)] = getattr(ops, name)
 
-numpy_rules |= {  # the ufuncs that have an op of the same name are in it already
+COMPOSED = {  # of other ops; an op of the same name, ours or a user's, goes before it
     np.subtract: ops.sub,
     np.multiply: ops.mul,
     np.true_divide: ops.div,
@@ -101,6 +101,8 @@ numpy_rules |= {  # the ufuncs that have an op of the same name are in it alread
         x, a_min if min is None else min, a_max if max is None else max
     ),
 }
+for function, rule in COMPOSED.items():
+    numpy_rules.setdefault(function, rule)
 
 for name in (
     "less less_equal greater greater_equal equal not_equal sign isnan isinf isfinite isneginf "

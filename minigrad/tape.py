@@ -8,7 +8,7 @@ import numpy as np
 
 from .context import recording, scope, watching
 from .dtypes import make_uniform, result_in
-from .errors import constant, explained
+from .errors import constant, explained, rules_differ
 from .tensor import Tensor, plain, tick
 
 numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}, see methods.py
@@ -24,12 +24,13 @@ class Node:
     """
 
     __slots__ = (
-        *("fn", "args", "kwargs", "edges", "shape", "dtype", "tick", "scope"),
+        *("fn", "op_name", "args", "kwargs", "edges", "shape", "dtype", "tick", "scope"),
         *("changed", "name", "value", "retained"),
     )
 
     def __init__(self, fn, args, kwargs, edges, value):
         self.fn = fn
+        self.op_name = fn.__name__
         self.args = args
         self.kwargs = kwargs
         self.edges = edges
@@ -41,10 +42,6 @@ class Node:
         self.name = None  # given by Tensor.named, which keeps the `value` too
         self.value = None
         self.retained = None  # a weak reference to the tensor that wants its `.grad`
-
-    @property
-    def op_name(self):
-        return self.fn.__name__
 
     def free(self):
         """Drop all that backward needed; the node stays, as a mark that it was there."""
@@ -64,8 +61,8 @@ def op(fn=None, *, cast=True):
             return np.sinh(x), dx
 
     Broadcasting is undone and the dtype kept for it. For higher derivatives the same function is
-    called on tensors, where NumPy's functions and operators are ops themselves; so write a rule
-    with these, and do not fill arrays in place except temporaries (`e -= m`).
+    called on tensors, where NumPy's functions and operators are ops themselves: write a rule with
+    these, and fill no arrays in place except temporaries (`e -= m`).
     An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
     `cast=False` leaves the dtypes to the function.
     """
@@ -113,6 +110,8 @@ def op(fn=None, *, cast=True):
             watcher = watching.get()
             run = fn if watcher is None else watcher.watched(fn)
             value, *pullbacks = run(*values, **kwargs)
+            if len(pullbacks) != len(inputs):
+                raise TypeError(rules_differ(len(pullbacks), len(inputs)))
         except (ValueError, TypeError, IndexError) as error:
             raise explained(fn.__name__, values, error) from error
 
@@ -128,14 +127,15 @@ def op(fn=None, *, cast=True):
         return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
 
     call.fn = fn
-    if isinstance(ufunc := getattr(np, fn.__name__, None), np.ufunc):
-        numpy_rules.setdefault(ufunc, call)  # an op `sinh` is what np.sinh does to a Tensor
+    ufunc = getattr(np, fn.__name__, None)
+    if isinstance(ufunc, np.ufunc) and not hasattr(numpy_rules.get(ufunc), "fn"):
+        numpy_rules[ufunc] = call  # an op `sinh` is what np.sinh does to a Tensor
     return call
 
 
 def inputs_with_a_rule(fn, signature):
     """The positions of the inputs x for which `fn` defines a rule dx; is it one `*xs`?"""
-    rules = {c.co_name for c in fn.__code__.co_consts if isinstance(c, types.CodeType)}
+    rules = {code.co_name for code in fn.__code__.co_consts if isinstance(code, types.CodeType)}
     parameters = list(signature.parameters.values())
     slots = tuple(i for i, p in enumerate(parameters) if "d" + p.name in rules)
     if not slots:

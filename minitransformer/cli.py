@@ -198,6 +198,8 @@ def task_option(text):
 
 def translate_command(options):
     run = load(options.run)
+    if not options.texts and sys.stdin.isatty():
+        raise ValueError('give a text to translate: minitransformer translate RUN "text"')
     for line in run.translate(*(options.texts or [line.strip() for line in sys.stdin])):
         print(line)
 

@@ -12,6 +12,8 @@ except ImportError:  # an extra: training and translating work without it
 
 WITHOUT = 'pictures need Matplotlib: pip install "minitransformer[pictures]", or matplotlib alone'
 
+TITLE = 7.5  # inches that the title of an attention picture takes
+
 
 def save_pictures(run, text):
     """Draw all pictures of a run into its folder, the attention for `text`: the paths written."""
@@ -50,7 +52,7 @@ def save_attention(run, text):
 def save_map(run, text, maps):
     layers, heads = maps.weights.shape[:2]
     side = 0.24 * max(len(maps.queries), len(maps.keys)) + 1.4  # inches; a token has 0.24
-    figure = new_figure(side * heads, side * layers + 0.5)
+    figure = new_figure(max(side * heads, TITLE), side * layers + 0.5)
     grid = figure.subplots(layers, heads, squeeze=False)
     for layer in range(layers):
         for head in range(heads):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ class Run:
 
     folder: Path
     task: tasks.Task
-    model: Transformer
+    model: Transformer = field(repr=False)
     source_vocab: Vocabulary
     target_vocab: Vocabulary
     settings: dict  # of the training

@@ -115,7 +115,7 @@ class Transformer(mg.Module):
     def encode(self, src):
         """The encoder's output for source ids (B, S): the memory (B, S, d_model)."""
         src = self.checked(src, "source")
-        x = self.dropout(self.src_positions(self.src_embedding(src)))
+        x = self.dropout(self.src_positions(self.src_embedding(mg.Tensor(src, name="source"))))
         return self.encoder(x, padding_mask(src, self.config.pad_id)).named("memory")
 
     def decode(self, tgt, memory, src, cache=None):
@@ -127,7 +127,8 @@ class Transformer(mg.Module):
         pad_id = self.config.pad_id
         seen = 0 if cache is None else cache.length
         mask = combine_masks(padding_mask(tgt, pad_id), look_ahead_mask(tgt.shape[1]))
-        x = self.dropout(self.tgt_positions(self.tgt_embedding(tgt[:, seen:]), start=seen))
+        new = mg.Tensor(tgt[:, seen:], name="target")
+        x = self.dropout(self.tgt_positions(self.tgt_embedding(new), start=seen))
         x = self.decoder(x, memory, mask[:, :, seen:], padding_mask(src, pad_id), cache)
         return self.logits(x).named("logits")
 

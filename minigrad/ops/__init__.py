@@ -1,56 +1,19 @@
-"""Every rule of calculus in the project: one op is one function with its derivatives beside it."""
+"""Every rule of calculus in the project: one op is one function with its derivatives beside it.
 
-from .einsum import einsum
-from .elementwise import (
-    abs,
-    add,
-    astype,
-    clip,
-    cos,
-    div,
-    erf,
-    exp,
-    gelu,
-    log,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    relu,
-    sigmoid,
-    sin,
-    sqrt,
-    sub,
-    tanh,
-)
-from .linear import linear, matmul
-from .normalise import cross_entropy, log_softmax, logsumexp, normalize, softmax
-from .reduce import cumsum, max, mean, min, prod, std, sum, var
-from .select import (
-    add_rows,
-    dropout,
-    embedding,
-    getitem,
-    masked_fill,
-    put,
-    take,
-    thinned,
-    where,
-)
-from .shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flip,
-    joined,
-    pad,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    transpose,
-)
+What is made with `@op` in a file of this folder is found by itself; what is only composed of ops is
+named here.
+"""
 
-__all__ = [name for name, value in globals().items() if callable(value)]
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .select import dropout, take
+from .shape import concatenate, split, stack
+
+__all__ = ["concatenate", "dropout", "split", "stack", "take"]
+
+for module in iter_modules(__path__):
+    for name, value in vars(import_module(f"{__name__}.{module.name}")).items():
+        if hasattr(value, "fn") and name not in __all__:
+            globals()[name] = value
+            __all__.append(name)

@@ -37,7 +37,12 @@ class Numbers(Task):
         # would hardly be seen. So cut a number to its last few digits, as many as the larger of
         # two dice says. With six digits, 28 in 100 numbers keep six and 3 are a single digit.
         digits = rng.integers(1, len(str(self.largest)) + 1, size=2).max()
-        return int(rng.integers(self.largest + 1)) % 10 ** int(digits)
+        number = int(rng.integers(self.largest + 1)) % 10 ** int(digits)
+        # Round numbers are spelled differently ("deux cents" but "deux cent un") and are the first
+        # that a person tries: in one of five some of the last digits, by a die, are made zeros.
+        if digits > 1 and rng.integers(5) == 0:
+            number -= number % 10 ** int(rng.integers(1, digits))
+        return number
 
     def every(self) -> range:
         return range(self.largest + 1)
