@@ -23,14 +23,16 @@ class Node:
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 
-    __slots__ = (
-        *("fn", "op_name", "args", "kwargs", "edges", "shape", "dtype", "tick", "scope"),
-        *("changed", "name", "value", "retained"),
-    )
+    __slots__ = ("__dict__", "args", "dtype", "edges", "fn", "kwargs", "scope", "shape", "tick")
+
+    changed = 0  # the tick at which its tensor's data was changed in place
+    name = None  # given by Tensor.named, which keeps the `value` too
+    value = None
+    retained = None  # a weak reference to the tensor that wants its `.grad`
+    op_name = property(lambda self: self.fn.__name__)
 
     def __init__(self, fn, args, kwargs, edges, value):
         self.fn = fn
-        self.op_name = fn.__name__
         self.args = args
         self.kwargs = kwargs
         self.edges = edges
@@ -38,10 +40,6 @@ class Node:
         self.dtype = value.dtype
         self.tick = tick()
         self.scope = scope.get()
-        self.changed = 0  # the tick at which its tensor's data was changed in place
-        self.name = None  # given by Tensor.named, which keeps the `value` too
-        self.value = None
-        self.retained = None  # a weak reference to the tensor that wants its `.grad`
 
     def free(self):
         """Drop all that backward needed; the node stays, as a mark that it was there."""
@@ -82,7 +80,7 @@ def op(fn=None, *, cast=True):
                 bound = signature.bind(*args, **kwargs)
                 args, kwargs = bound.args, bound.kwargs
             kwargs = {key: constant(fn.__name__, value) for key, value in kwargs.items()}
-        values = list(args)
+        values, kept = list(args), list(args)  # what the function gets, and what the node keeps
         inputs = range(slots[0], len(args)) if many else slots
         tracked = []  # (which rule, which argument) for the inputs that need a gradient
         dtype, uniform = None, True
@@ -92,6 +90,7 @@ def op(fn=None, *, cast=True):
             arg = args[i]
             if isinstance(arg, Tensor):
                 array = values[i] = arg._data
+                kept[i] = arg.node or arg  # its origin
                 if arg._requires_grad:
                     tracked.append((rule, i))
                 if dtype is None:
@@ -107,6 +106,7 @@ def op(fn=None, *, cast=True):
             if cast and (not uniform or dtype is None):
                 tensors = {i for i, arg in enumerate(args) if isinstance(arg, Tensor)}
                 dtype = make_uniform(values, [i for i in inputs if i < len(args)], tensors)
+                kept = [k if i in tensors else v for i, (k, v) in enumerate(zip(kept, values))]
             watcher = watching.get()
             run = fn if watcher is None else watcher.watched(fn)
             value, *pullbacks = run(*values, **kwargs)
@@ -120,11 +120,10 @@ def op(fn=None, *, cast=True):
             value = result_in(value, dtype) if cast else np.asarray(value)
         if not (tracked and recording.get()):
             return Tensor.made_by(None, value)
-        for i, arg in enumerate(args):  # the node keeps origins in place of tensors
-            if isinstance(arg, Tensor):
-                values[i] = arg if arg.node is None else arg.node
-        edges = [(values[i], rule, pullbacks[rule]) for rule, i in tracked]
-        return Tensor.made_by(Node(fn, values, kwargs, edges, value), value)
+        edges = []
+        for rule, i in tracked:
+            edges.append((kept[i], rule, pullbacks[rule]))
+        return Tensor.made_by(Node(fn, kept, kwargs, edges, value), value)
 
     call.fn = fn
     ufunc = getattr(np, fn.__name__, None)

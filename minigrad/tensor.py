@@ -22,14 +22,17 @@ class Tensor:
     gradient; ValueError for ragged lists.
     """
 
-    __slots__ = ("__weakref__", "_data", "_requires_grad", "changed", "grad", "name", "node")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_requires_grad", "node")
+
+    # Most tensors never get one of these, so they cost nothing until they are set.
+    grad = None  # a Tensor, once backward has come by
+    name = None
+    changed = 0  # the tick of the last change of its data; 0: never
 
     def __init__(self, data, requires_grad=False, dtype=None, name=None):
         self._data = as_array(plain(data), dtype)
         self.node = None  # the recorded op that made it; None for a leaf
-        self.grad = None  # a Tensor, once backward has come by
         self.name = name
-        self.changed = 0  # the tick of the last change of its data; 0: never
         self.requires_grad = requires_grad
 
     @staticmethod
@@ -39,8 +42,6 @@ class Tensor:
         self._data = data
         self._requires_grad = node is not None
         self.node = node
-        self.grad = self.name = None
-        self.changed = 0
         return self
 
     shape = property(lambda self: self._data.shape)
