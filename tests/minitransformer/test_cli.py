@@ -1,3 +1,4 @@
+import io
 import os
 import re
 import subprocess
@@ -228,8 +229,18 @@ def test_translate_writes_a_line_for_each_text(command, trained):
 
 
 def test_translate_reads_lines_from_its_input(command, trained, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", iter(["abc\n", " dd \n"]))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("abc\n dd \n"))
     assert command("translate", trained.folder) == (0, trained.translate("abc", "dd"), [])
+
+
+def test_translate_at_a_terminal_without_a_text_says_what_to_give(command, trained, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    status, _, errors = command("translate", trained.folder)
+    assert status == 2
+    assert len(errors) == 1
+    assert "give a text to translate" in errors[0]
 
 
 def test_evaluate_says_how_many_were_right_and_shows_what_was_wrong(command, trained):
