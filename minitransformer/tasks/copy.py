@@ -14,6 +14,7 @@ class Copy(Task):
     name = "copy"
     summary = "write the same letters again: abc to abc"
     unit = "characters"
+    steps = 1_500
 
     def __init__(self, symbols: int = 10, longest: int = 16):
         self.symbols = whole_number("symbols", symbols, 1, len(ascii_lowercase))
