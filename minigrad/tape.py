@@ -19,7 +19,7 @@ class Node:
 
     `args` are the call's arguments, where a tensor stands as its *origin*: the Node that made it,
     or the leaf Tensor itself. They are the graph, and with `fn` they suffice to compute it again.
-    `edges` are triples (origin, number of the rule, pullback) for backward.
+    `edges` are triples (origin, number of the rule, pullback); `replay` goes by the number.
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 

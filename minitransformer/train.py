@@ -70,8 +70,9 @@ def train(task, folder=None, *, quiet=False, **settings):
     `settings` are fields of TrainingSettings. Ctrl-C ends the training and keeps what was trained.
 
     The same seed on the same machine gives the same weights, bit for bit. Raises FileExistsError
-    when the folder holds a run already, ValueError for settings that make no sense, and
-    FloatingPointError when the loss is no longer a number.
+    when the folder holds a run already, ValueError for settings that make no sense,
+    FloatingPointError when the loss is no longer a number, and with several workers
+    ChildProcessError when one of them fails.
     """
     settings = TrainingSettings(**settings)
     task = tasks.get(task) if isinstance(task, str) else task
