@@ -105,7 +105,7 @@ def keep(origin, g, found):
     if tensor is not origin and type(g) is np.ndarray:
         g = g.copy()  # the gradients of what it was made from may still be the same array
     if tensor.grad is None:
-        tensor.grad = g if isinstance(g, Tensor) else Tensor(g)
+        tensor.grad = g if isinstance(g, Tensor) else Tensor.made_by(None, g)
     elif isinstance(g, Tensor) or tensor.grad.requires_grad:
         tensor.grad = tensor.grad + g
     else:

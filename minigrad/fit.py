@@ -26,10 +26,11 @@ def seed(output, gradient, kind):
 
 def fitted(d, origin, kind, node):
     """What a rule returned, in the shape and dtype of its input."""
-    d = np.asarray(plain(d)) if kind is np.ndarray else d if isinstance(d, Tensor) else Tensor(d)
+    if type(d) is not kind:
+        d = np.asarray(plain(d)) if kind is np.ndarray else Tensor(d)
     if d.shape != origin.shape:
-        sizes = zip(reversed(origin.shape), reversed(d.shape))
-        if d.ndim < len(origin.shape) or any(n not in (1, m) for n, m in sizes):
+        kept = d.shape[d.ndim - len(origin.shape) :]
+        if d.ndim < len(origin.shape) or any(n not in (1, m) for n, m in zip(origin.shape, kept)):
             raise ValueError(
                 f"a rule of {node.op_name} gave a gradient of shape {d.shape} for an input of "
                 f"shape {origin.shape}: it has to have the input's shape"

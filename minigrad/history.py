@@ -2,16 +2,17 @@
 
 from operator import attrgetter
 
+from . import tensor
 from .tape import Node
 from .tensor import Tensor
 
 
-def history(tensor):
-    """The Nodes that `tensor` was computed by, oldest first; none for a leaf.
+def history(output):
+    """The Nodes that `output` was computed by, oldest first; none for a leaf.
 
     Raises RuntimeError where a part of the graph was freed.
     """
-    seen, stack = set(), [tensor.origin]
+    seen, stack = set(), [output.origin]
     while stack:  # no recursion: a chain of 100,000 ops is nothing special
         node = stack.pop()
         if type(node) is not Node or node in seen:
@@ -28,6 +29,8 @@ def history(tensor):
 
 def check_unchanged(nodes):
     """Refuse a graph whose numbers are no longer those that it was recorded with."""
+    if not nodes or tensor.latest_change < nodes[0].tick:
+        return
     for node in nodes:
         for origin in (node, *node.args):
             if isinstance(origin, (Node, Tensor)) and origin.changed > node.tick:

@@ -9,7 +9,7 @@ import numpy as np
 from .context import recording, scope, watching
 from .dtypes import make_uniform, result_in
 from .errors import constant, explained, rules_differ
-from .tensor import Tensor, plain, tick
+from .tensor import PLAIN, Tensor, plain, tick
 
 numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}, see methods.py
 
@@ -78,6 +78,7 @@ def op(fn=None, *, cast=True):
         if kwargs:
             if not slot_names.isdisjoint(kwargs):
                 bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
             kwargs = {key: constant(fn.__name__, value) for key, value in kwargs.items()}
         values, kept = list(args), list(args)  # what the function gets, and what the node keeps
@@ -100,7 +101,7 @@ def op(fn=None, *, cast=True):
             elif arg is not None and type(arg) is not float and type(arg) is not int:
                 uniform = False
         for i in others:
-            if i < len(args):
+            if i < len(args) and type(args[i]) not in PLAIN:
                 values[i] = constant(fn.__name__, args[i])
         try:
             if cast and (not uniform or dtype is None):

@@ -4,11 +4,14 @@ import itertools
 import weakref
 from operator import attrgetter
 
+import numpy as np
+
 from .dtypes import as_array
 
 # One clock for the whole process. Every recorded op and every change of a tensor's data takes its
 # next tick, so "was this changed after the op had used it?" is one comparison of two numbers.
 tick = itertools.count(1).__next__
+latest_change = 0  # the tick of the last change of any tensor's data
 
 
 class Tensor:
@@ -57,7 +60,8 @@ class Tensor:
 
     def mark_changed(self):
         """Note that the data was changed in place: backward refuses a graph that used the old."""
-        self.changed = tick()
+        global latest_change
+        latest_change = self.changed = tick()
         if self.node is not None:
             self.node.changed = self.changed
 
@@ -113,11 +117,14 @@ class Tensor:
             self.node.retained = weakref.ref(self)  # a strong one would be a cycle
 
 
+PLAIN = {bool, int, float, str, slice, type(None), type(...), np.ndarray}  # holds no Tensor
+
+
 def plain(x):
     """The numbers of `x`, cut off from the graph: the array of a Tensor, or `x` itself, with the
     tensors in a list or tuple replaced too."""
     if isinstance(x, Tensor):
         return x._data
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple)) and not PLAIN.issuperset(map(type, x)):
         return type(x)(plain(entry) for entry in x)
     return x

@@ -41,7 +41,7 @@ class LayerNorm(mg.Module):
         self.eps = eps
 
     def forward(self, x):
-        return mg.normalize(x, axis=-1, eps=self.eps) * self.gamma + self.beta
+        return mg.normalize(x, -1, self.eps, self.gamma, self.beta)
 
 
 class BatchNorm(mg.Module):
@@ -66,7 +66,7 @@ class BatchNorm(mg.Module):
         rows = x.size // x.shape[-1]
         self.move(self.running_mean, x.data.mean(axis=axes))
         self.move(self.running_var, x.data.var(axis=axes) * (rows / max(rows - 1, 1)))
-        return mg.normalize(x, axis=axes, eps=self.eps) * self.gamma + self.beta
+        return mg.normalize(x, axes, self.eps, self.gamma, self.beta)
 
     def move(self, average, now):
         average.data += self.momentum * (now - average.data)

@@ -14,7 +14,6 @@ def matmul(a, b):
     With a 2-D `b` the leading axes of `a` are just rows: one flat product, forward and backward,
     which is many times faster than a batch of small ones. 1-D operands work as in NumPy.
     """
-    check_inner(a, b)
 
     def da(g):
         d = g.reshape(full) @ columns.mT
@@ -24,24 +23,25 @@ def matmul(a, b):
         d = rows.mT @ g.reshape(full)
         return d.reshape(b_shape) if flat else d
 
-    a_shape, b_shape = a.shape, b.shape
-    flat = b.ndim <= 2
-    rows = as_rows(a) if flat or a.ndim == 1 else a
-    columns = b.reshape(len(b), 1) if b.ndim == 1 else b
-    y = rows @ columns
+    try:
+        a_shape, b_shape = a.shape, b.shape
+        flat = b.ndim <= 2
+        rows = as_rows(a) if flat or a.ndim == 1 else a
+        columns = b.reshape(len(b), 1) if b.ndim == 1 else b
+        y = rows @ columns
+    except Exception:
+        check_inner(a, b)
+        raise
     full = y.shape
-    batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
-    return y.reshape(batch + a_shape[-2:-1] + b_shape[-2:][1:]), da, db
+    if flat or a.ndim == 1:
+        leading = a_shape[:-1] if flat else b_shape[:-2]
+        y = y.reshape(leading + b_shape[-2:][1:])
+    return y, da, db
 
 
 @op
 def linear(x, weight, bias=None):
     """x @ weight + bias in one pass: (..., k) @ (k, m) + (m,) -> (..., m)."""
-    check_inner(x, weight)
-    if weight.ndim != 2:
-        raise ValueError(f"weight has shape {weight.shape}; it has to be 2-D (inputs, outputs)")
-    if bias is not None and np.shape(bias) not in ((), (1,), weight.shape[1:]):
-        raise ValueError(f"bias has shape {bias.shape}; it has to be {weight.shape[1:]}")
 
     def dx(g):
         return (as_rows(g) @ weight.T).reshape(x_shape)
@@ -52,20 +52,30 @@ def linear(x, weight, bias=None):
     def dbias(g):
         return g
 
-    x_shape, m = x.shape, weight.shape[1]
-    rows = as_rows(x)
-    y = rows @ weight
+    try:
+        x_shape, (_, m) = x.shape, weight.shape
+        rows = as_rows(x)
+        y = rows @ weight
+    except Exception:
+        check_inner(x, weight)
+        if weight.ndim != 2:
+            problem = f"weight has shape {weight.shape}; it has to be 2-D (inputs, outputs)"
+            raise ValueError(problem) from None
+        raise
     if bias is not None:
+        if np.shape(bias) not in ((m,), (1,), ()):
+            raise ValueError(f"bias has shape {bias.shape}; it has to be ({m},)")
         y += bias
     return y.reshape(*x_shape[:-1], m), dx, dweight, dbias
 
 
 def as_rows(x):
     """(..., k) -> (N, k). N is said, since -1 could not be told where k is 0."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def check_inner(a, b):
+    """Raise ValueError with the reason why a @ b cannot be; called once NumPy has refused it."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         raise ValueError(
             f"{np.shape(a)} @ {np.shape(b)}: a matrix product needs axes; use * for a number"

@@ -1,5 +1,8 @@
 """Ops that look at a whole row: softmax and its kin, the loss made of it, and normalisation."""
 
+import functools
+import math
+
 import numpy as np
 
 from ..fit import ones
@@ -11,13 +14,17 @@ from .select import put
 SHORT = 32  # entries; the length of a row up to which it pays to copy it
 
 
+def check_rows(x, axis):
+    if x.ndim == 0 and axis is not None:
+        raise np.exceptions.AxisError(axis, 0)
+
+
 def row_maximum(x, axis):
     """The largest entry of each row, as plain numbers: subtracting it changes no softmax, it only
     keeps exp from overflowing. A row of -inf alone has 0, so that its exp is 0 and not NaN."""
-    if x.ndim == 0 and axis is not None:
-        raise np.exceptions.AxisError(axis, 0)
+    check_rows(x, axis)
     if x.size == 0:
-        return 0
+        return x.dtype.type(0)
     x = plain(x)
     if axis in (-1, x.ndim - 1) and x.shape[-1] <= SHORT:
         # Several times faster down the columns of a transposed copy than along many short rows.
@@ -25,23 +32,49 @@ def row_maximum(x, axis):
         top = columns.max(axis=0).reshape(*x.shape[:-1], 1)
     else:
         top = x.max(axis=axis, keepdims=True)
-    return np.where(np.isneginf(top), 0, top)
+    return np.where(top == -np.inf, 0, top)
 
 
 def row_sum(x, axis=-1):
     """The sum of each row, its axis kept. Short rows are summed several times faster by a product
     with a vector of ones than by `.sum`."""
-    n = x.shape[axis] if isinstance(axis, int) else 0
-    if axis not in (-1, x.ndim - 1) or not 0 < n <= 512 or x.dtype == np.float16:
+    n = x.shape[-1] if axis == -1 or axis == x.ndim - 1 else 0
+    if not 0 < n <= 512 or x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=True)
     return (x.reshape(-1, n) @ ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 def row_dot(a, b, axis=-1):
-    """row_sum(a * b), without the product in memory where the axis is the last."""
-    if axis in (-1, a.ndim - 1) and a.dtype != np.float16:
-        return np.expand_dims(np.vecdot(a, b), -1)
-    return row_sum(a * b, axis)
+    """row_sum(a * b), without the product in memory where rows are long."""
+    last = axis == -1 or axis == a.ndim - 1
+    if not last or a.shape[-1] <= SHORT or a.dtype == np.float16:
+        return row_sum(a * b, axis)
+    return np.vecdot(a, b)[..., None]
+
+
+def exp_and_sum(x, axis):
+    """e = exp(x - shift) and the sum of e along `axis` (1 for a row of zeros). A shift changes no
+    softmax, but it keeps exp from overflowing: a row that needs it is shifted by its maximum.
+
+    Most rows need none, and to find the maxima of many short rows takes as long as exp does."""
+    check_rows(x, axis)
+    with np.errstate(over="ignore"):
+        e = np.exp(x)
+        total = row_sum(e, axis)
+    least = least_sum(total.dtype)
+    near = (plain(total) > least) & (plain(total) < 1 / least)
+    if near.all():
+        return e, total
+    e = x - np.where(near, 0, row_maximum(x, axis))  # each row depends on its own entries alone
+    e = np.exp(e, out=e)
+    total = row_sum(e, axis)
+    return e, total + (plain(total) == 0)
+
+
+@functools.lru_cache
+def least_sum(dtype):
+    """As long as a row's sum is above this, entries keep their digits down to this part of it."""
+    return math.sqrt(np.finfo(dtype).tiny)
 
 
 @op
@@ -54,10 +87,8 @@ def softmax(x, axis=-1):
         d *= y
         return d
 
-    e = x - row_maximum(x, axis)
-    e = np.exp(e, out=e)
-    total = row_sum(e, axis)
-    e /= total + (plain(total) == 0)
+    e, total = exp_and_sum(x, axis)
+    e /= total
     y = e
     return y, dx
 
@@ -100,7 +131,7 @@ def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
 
     def dlogits(g):
         weights = g * (counts / total)  # (N, 1)
-        d = less(p * weights, (rows, ids), weights[:, 0] * (1 - label_smoothing))
+        d = less(e * (weights / norm), (rows, ids), weights[:, 0] * (1 - label_smoothing))
         if label_smoothing:
             d -= weights * (label_smoothing / classes)
         return d.reshape(shape)
@@ -119,8 +150,6 @@ def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
     e = np.exp(x, out=x)
     norm = row_sum(e)
     loss = ((np.log(norm)[:, 0] - picked) * counts[:, 0]).sum() / total
-    e /= norm
-    p = e
     return loss, dlogits
 
 
@@ -153,19 +182,29 @@ def less(d, index, values):
 
 
 @op
-def normalize(x, axis=-1, eps=1e-5):
-    """(x - mean) / sqrt(variance + eps) along `axis`, an integer or a tuple: layer normalisation
-    before its gamma and beta (Ba et al. 2016)."""
+def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
+    """gamma * (x - mean) / sqrt(variance + eps) + beta, the mean and variance taken along `axis`,
+    an integer or a tuple; gamma and beta (None: 1 and 0) broadcast to x (Ba et al. 2016)."""
 
     def dx(g):
+        g = g if gamma is None else g * gamma
         d = g - row_sum(g, axis) * share
-        d -= y * (row_dot(g, y, axis) * share)
+        d -= normal * (row_dot(g, normal, axis) * share)
         d *= scale
         return d
+
+    def dgamma(g):
+        return g * normal
+
+    def dbeta(g):
+        return g
 
     share = 1 / entries(x.shape, axis)
     centred = x - row_sum(x, axis) * share
     scale = 1 / np.sqrt(row_dot(centred, centred, axis) * share + eps)
     centred *= scale
-    y = centred
-    return y, dx
+    normal = centred
+    y = normal if gamma is None else normal * gamma
+    if beta is not None:
+        y = y + beta
+    return y, dx, dgamma, dbeta

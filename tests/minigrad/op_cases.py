@@ -194,9 +194,9 @@ def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
     return np.array(np.sum(losses) / max(len(losses), 1))
 
 
-def normalize(x, axis=-1, eps=1e-5):
+def normalize(x, axis=-1, eps=1e-5, gamma=1.0, beta=0.0):
     deviation = x - x.mean(axis=axis, keepdims=True)
-    return deviation / np.sqrt(x.var(axis=axis, keepdims=True) + eps)
+    return gamma * deviation / np.sqrt(x.var(axis=axis, keepdims=True) + eps) + beta
 
 
 def linear(x, weight, bias=0.0):
@@ -464,6 +464,7 @@ TABLE = [
             case(normal(2, 1)),
             case(normal(0, 3)),
             case(normal(2, 0)),
+            case(normal(1, 40)),  # a long row
             kink(exactly([1000.0, 0.0, -1000.0], [-1e4, -1e4, -1e4])),
         )
         for name, reference in (
@@ -496,6 +497,10 @@ TABLE = [
         case(normal(2, 3, 2), axis=(1, 2)),
         case(normal(2, 3, 2), axis=(0, 2), eps=1e-3),
         case(normal(2, 3), eps=0.5),
+        case(normal(1, 40)),  # a long row
+        case(normal(2, 3), -1, 1e-5, normal(3), normal(3)),
+        case(normal(2, 2, 3), (0, 1), 1e-5, normal(3), normal(3)),
+        case(normal(2, 3), -1, 1e-5, normal(2, 1)),
         case(normal(0, 3)),
     ),
     # ---- products

@@ -98,12 +98,12 @@ def pytorch():
 
         return call
 
-    def normalize(x, axis=-1, eps=1e-5):
+    def normalize(x, axis=-1, eps=1e-5, gamma=1.0, beta=0.0):
         axis = axis if isinstance(axis, tuple) else (axis,)
         last = tuple(range(-len(axis), 0))
         moved = torch.movedim(x, axis, last)
         y = F.layer_norm(moved, [x.shape[i] for i in axis], eps=eps)
-        return torch.movedim(y, last, axis)
+        return gamma * torch.movedim(y, last, axis) + beta
 
     def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
         if not (targets != ignore_index).any():
