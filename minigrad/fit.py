@@ -47,13 +47,13 @@ def summed_to(shape, d):
         d = d.sum(axis=tuple(repeated), keepdims=True)
     if new:  # over the leading axes: a product with ones is faster than .sum of short rows
         rows = math.prod(d.shape[:new])
-        d = ones(rows, d.dtype) @ d.reshape(rows, math.prod(d.shape[new:]))
+        d = np.dot(full(rows, d.dtype), d.reshape(rows, math.prod(d.shape[new:])))
     return d.reshape(shape)
 
 
-@functools.lru_cache(maxsize=64)
-def ones(n, dtype):
-    """A vector of ones, made once and not to be written to."""
-    vector = np.ones(n, dtype)
+@functools.lru_cache(maxsize=256)
+def full(n, dtype, value=1.0):
+    """A vector of n times the same value, made once and not to be written to."""
+    vector = np.full(n, value, dtype)
     vector.flags.writeable = False
     return vector

@@ -68,6 +68,14 @@ def transpose(self, *axes):
     return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
 
+def dot(a, b):
+    """a @ b, for a vector or a matrix on the right: with more axes NumPy's dot is another thing."""
+    if np.ndim(b) > 2:
+        raise ValueError(f"dot: {np.shape(a)} and {np.shape(b)}: with such a right side, write @")
+    return ops.matmul(a, b)
+
+
+Tensor.dot = numpy_rules[np.dot] = dot
 Tensor.reshape = reshape
 Tensor.transpose = transpose
 Tensor.T = property(ops.transpose)

@@ -44,10 +44,10 @@ def linear(x, weight, bias=None):
     """x @ weight + bias in one pass: (..., k) @ (k, m) + (m,) -> (..., m)."""
 
     def dx(g):
-        return (as_rows(g) @ weight.T).reshape(x_shape)
+        return np.dot(as_rows(g), weight.T).reshape(x_shape)
 
     def dweight(g):
-        return rows.T @ as_rows(g)
+        return np.dot(rows.T, as_rows(g))
 
     def dbias(g):
         return g
@@ -55,7 +55,7 @@ def linear(x, weight, bias=None):
     try:
         x_shape, (_, m) = x.shape, weight.shape
         rows = as_rows(x)
-        y = rows @ weight
+        y = np.dot(rows, weight)  # of small matrices twice as fast as @
     except Exception:
         check_inner(x, weight)
         if weight.ndim != 2:

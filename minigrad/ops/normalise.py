@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..fit import ones
+from ..fit import full
 from ..tape import op
 from ..tensor import Tensor, plain
 from .reduce import entries, spread
@@ -35,21 +35,21 @@ def row_maximum(x, axis):
     return np.where(top == -np.inf, 0, top)
 
 
-def row_sum(x, axis=-1):
-    """The sum of each row, its axis kept. Short rows are summed several times faster by a product
-    with a vector of ones than by `.sum`."""
+def row_sum(x, axis=-1, factor=1.0):
+    """The sum of each row times `factor`, its axis kept. Short rows are summed several times faster
+    by a product with a vector of ones (of factors) than by `.sum`."""
     n = x.shape[-1] if axis == -1 or axis == x.ndim - 1 else 0
     if not 0 < n <= 512 or x.dtype == np.float16:
-        return x.sum(axis=axis, keepdims=True)
-    return (x.reshape(-1, n) @ ones(n, x.dtype)).reshape(*x.shape[:-1], 1)
+        return x.sum(axis=axis, keepdims=True) * factor
+    return np.dot(x.reshape(-1, n), full(n, x.dtype, factor)).reshape(*x.shape[:-1], 1)
 
 
-def row_dot(a, b, axis=-1):
+def row_dot(a, b, axis=-1, factor=1.0):
     """row_sum(a * b), without the product in memory where rows are long."""
     last = axis == -1 or axis == a.ndim - 1
     if not last or a.shape[-1] <= SHORT or a.dtype == np.float16:
-        return row_sum(a * b, axis)
-    return np.vecdot(a, b)[..., None]
+        return row_sum(a * b, axis, factor)
+    return np.vecdot(a, b)[..., None] * factor
 
 
 def exp_and_sum(x, axis):
@@ -188,8 +188,8 @@ def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
 
     def dx(g):
         g = g if gamma is None else g * gamma
-        d = g - row_sum(g, axis) * share
-        d -= normal * (row_dot(g, normal, axis) * share)
+        d = g - row_sum(g, axis, share)
+        d -= normal * row_dot(g, normal, axis, share)
         d *= scale
         return d
 
@@ -200,11 +200,10 @@ def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
         return g
 
     share = 1 / entries(x.shape, axis)
-    centred = x - row_sum(x, axis) * share
-    scale = 1 / np.sqrt(row_dot(centred, centred, axis) * share + eps)
+    centred = x - row_sum(x, axis, share)
+    scale = 1 / np.sqrt(row_dot(centred, centred, axis, share) + eps)
     centred *= scale
     normal = centred
     y = normal if gamma is None else normal * gamma
-    if beta is not None:
-        y = y + beta
+    y = y if beta is None else y + beta
     return y, dx, dgamma, dbeta
