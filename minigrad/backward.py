@@ -1,6 +1,6 @@
 """Reverse-mode differentiation: from the loss back along the recorded graph."""
 
-import sys
+from sys import getrefcount
 
 import numpy as np
 
@@ -47,15 +47,16 @@ def backward(output, gradient=None, create_graph=False, retain_graph=False, *, f
                     continue
                 run = rules[node][rule] if create_graph else pullback
                 d = run(g) if watcher is None else watcher.watched_rule(node, run)(g)
-                if type(d) is not kind or d.shape != origin.shape or d.dtype != origin.dtype:
+                if type(d) is not kind or d.dtype is not origin.dtype or d.shape != origin.shape:
                     d = fitted(d, origin, kind, node)
-                if origin in own:
-                    np.add(pending[origin], d, out=pending[origin])
-                    continue
-                if origin in pending:
-                    d = pending[origin] + d  # of 0-d arrays NumPy makes a scalar
+                before = pending.get(origin)
+                if before is not None:
+                    if origin in own:
+                        np.add(before, d, out=before)
+                        continue
+                    d = before + d  # of 0-d arrays NumPy makes a scalar
                     d = d if create_graph else np.asarray(d)
-                if not create_graph and sys.getrefcount(d) == ALONE and d.base is None:
+                if not create_graph and getrefcount(d) == ALONE and d.base is None:
                     own.add(origin)
                 pending[origin] = d
             if not (retain_graph or create_graph):
@@ -114,7 +115,7 @@ def keep(origin, g, found):
 
 def references():
     fresh = np.empty(1)
-    return sys.getrefcount(fresh)
+    return getrefcount(fresh)
 
 
 ALONE = references()  # what getrefcount says of an array that only one local variable holds

@@ -12,18 +12,19 @@ def history(output):
 
     Raises RuntimeError where a part of the graph was freed.
     """
-    seen, stack = set(), [output.origin]
+    seen = {output.origin} if output.node is not None else set()
+    stack = list(seen)
     while stack:  # no recursion: a chain of 100,000 ops is nothing special
         node = stack.pop()
-        if type(node) is not Node or node in seen:
-            continue
         if node.edges is None:
             raise RuntimeError(
                 f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
                 "again, or call that backward with retain_graph=True"
             )
-        seen.add(node)
-        stack += (edge[0] for edge in node.edges)
+        for origin, _, _ in node.edges:
+            if type(origin) is Node and origin not in seen:
+                seen.add(origin)
+                stack.append(origin)
     return sorted(seen, key=attrgetter("tick"))
 
 

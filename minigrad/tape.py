@@ -2,13 +2,13 @@
 
 import functools
 import inspect
-import types
 
 import numpy as np
 
 from .context import recording, scope, watching
 from .dtypes import make_uniform, result_in
 from .errors import constant, explained, rules_differ
+from .rules import inputs_with_a_rule, rule_for_each
 from .tensor import PLAIN, Tensor, plain, tick
 
 numpy_rules = {}  # {a function of NumPy's: what it does when it meets a Tensor}, see methods.py
@@ -68,51 +68,50 @@ def op(fn=None, *, cast=True):
         return functools.partial(op, cast=cast)
     signature = inspect.signature(fn)
     slots, many = inputs_with_a_rule(fn, signature)
-    others = [i for i in range(len(signature.parameters)) if i not in slots]
-    slot_names = {list(signature.parameters)[i] for i in slots}
+    named = {list(signature.parameters)[i] for i in slots}
+    rules = [slots.index(i) if i in slots else None for i in range(len(signature.parameters))]
     if many:
         fn = rule_for_each(fn, slots[0])
 
     @functools.wraps(fn)
     def call(*args, **kwargs):
         if kwargs:
-            if not slot_names.isdisjoint(kwargs):
+            if not named.isdisjoint(kwargs):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
             kwargs = {key: constant(fn.__name__, value) for key, value in kwargs.items()}
         values, kept = list(args), list(args)  # what the function gets, and what the node keeps
-        inputs = range(slots[0], len(args)) if many else slots
-        tracked = []  # (which rule, which argument) for the inputs that need a gradient
+        tracked = []  # (origin, number of its rule) for the inputs that need a gradient
         dtype, uniform = None, True
-        for rule, i in enumerate(inputs):
-            if i >= len(args):
-                break  # an optional input that was left out
-            arg = args[i]
-            if isinstance(arg, Tensor):
+        which = [None] * slots[0] + list(range(len(args) - slots[0])) if many else rules
+        for i, (arg, rule) in enumerate(zip(args, which)):
+            if rule is None:
+                if type(arg) not in PLAIN:
+                    values[i] = constant(fn.__name__, arg)
+            elif isinstance(arg, Tensor):
                 array = values[i] = arg._data
-                kept[i] = arg.node or arg  # its origin
+                origin = kept[i] = arg.node or arg
                 if arg._requires_grad:
-                    tracked.append((rule, i))
+                    tracked.append((origin, rule))
                 if dtype is None:
                     dtype = array.dtype
                 elif array.dtype is not dtype:
                     uniform = False
-            elif arg is not None and type(arg) is not float and type(arg) is not int:
+            elif type(arg) is not float and type(arg) is not int and arg is not None:
                 uniform = False
-        for i in others:
-            if i < len(args) and type(args[i]) not in PLAIN:
-                values[i] = constant(fn.__name__, args[i])
         try:
             if cast and (not uniform or dtype is None):
                 tensors = {i for i, arg in enumerate(args) if isinstance(arg, Tensor)}
-                dtype = make_uniform(values, [i for i in inputs if i < len(args)], tensors)
+                inputs = [i for i, rule in enumerate(which[: len(args)]) if rule is not None]
+                dtype = make_uniform(values, inputs, tensors)
                 kept = [k if i in tensors else v for i, (k, v) in enumerate(zip(kept, values))]
             watcher = watching.get()
             run = fn if watcher is None else watcher.watched(fn)
             value, *pullbacks = run(*values, **kwargs)
-            if len(pullbacks) != len(inputs):
-                raise TypeError(rules_differ(len(pullbacks), len(inputs)))
+            expected = len(args) - slots[0] if many else len(slots)
+            if len(pullbacks) != expected:
+                raise TypeError(rules_differ(len(pullbacks), expected))
         except (ValueError, TypeError, IndexError) as error:
             raise explained(fn.__name__, values, error) from error
 
@@ -122,8 +121,8 @@ def op(fn=None, *, cast=True):
         if not (tracked and recording.get()):
             return Tensor.made_by(None, value)
         edges = []
-        for rule, i in tracked:
-            edges.append((kept[i], rule, pullbacks[rule]))
+        for origin, rule in tracked:
+            edges.append((origin, rule, pullbacks[rule]))
         return Tensor.made_by(Node(fn, kept, kwargs, edges, value), value)
 
     call.fn = fn
@@ -131,27 +130,3 @@ def op(fn=None, *, cast=True):
     if isinstance(ufunc, np.ufunc) and not hasattr(numpy_rules.get(ufunc), "fn"):
         numpy_rules[ufunc] = call  # an op `sinh` is what np.sinh does to a Tensor
     return call
-
-
-def inputs_with_a_rule(fn, signature):
-    """The positions of the inputs x for which `fn` defines a rule dx; is it one `*xs`?"""
-    rules = {code.co_name for code in fn.__code__.co_consts if isinstance(code, types.CodeType)}
-    parameters = list(signature.parameters.values())
-    slots = tuple(i for i, p in enumerate(parameters) if "d" + p.name in rules)
-    if not slots:
-        raise TypeError(
-            f"op {fn.__name__}: no rule found. For each input x that has a derivative, define an "
-            "inner function dx(g) and return (value, dx)"
-        )
-    return slots, parameters[slots[0]].kind is inspect.Parameter.VAR_POSITIONAL
-
-
-def rule_for_each(fn, first):
-    """`fn` with a rule of its own for each of the many inputs from argument `first` on."""
-
-    @functools.wraps(fn)
-    def many(*args, **kwargs):
-        value, rule = fn(*args, **kwargs)
-        return value, *(functools.partial(rule, i=i) for i in range(len(args) - first))
-
-    return many
