@@ -6,6 +6,7 @@ has its own number of threads, and the system knows how much memory each one too
 
 import importlib
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -102,7 +103,7 @@ def main(framework, workload, problem):
     framework, workload = FRAMEWORKS[framework], WORKLOADS[workload]
     try:
         module = importlib.import_module(framework.module)
-        make = module.Stepper if workload.trains else module.Decoder
+        make = getattr(module, framework.stepper if workload.trains else "Decoder")
         stepper = None
         for line in sys.stdin:
             stepper = stepper or make(workload, *load_problem(problem), **framework.settings)
@@ -118,10 +119,12 @@ def main(framework, workload, problem):
 
 
 def peak_mb():
-    """The most memory that this process ever held, in MB."""
+    """The most memory that this process and its children ever held, in MB; what they share counts
+    for each."""
+    processes = ["self", *(child.pid for child in multiprocessing.active_children())]
     try:  # ru_maxrss starts at the parent's memory on Linux; this does not
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        statuses = [Path(f"/proc/{process}/status").read_text() for process in processes]
+        return sum(int(status.split("VmHWM:")[1].split()[0]) for status in statuses) / 1024
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
