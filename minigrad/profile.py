@@ -59,13 +59,16 @@ class Profile:
         within = self.inner.pop()
         self.inner[-1] += elapsed
         value = np.asarray(plain(result[0] if isinstance(result, tuple) else result))
-        flops = products(key[0], args, value) if key[1] == "forward" else self.backward_flops(key)
+        if key[1] == "forward":
+            flops = products(key[0], args, value)
+        else:
+            flops = self.backward_flops(key, function)
         self.rows[key].add(Row(1, elapsed - within, value.nbytes, flops or value.size))
         return result
 
-    def backward_flops(self, key):
-        """Each rule of a product costs one more product of the same size."""
-        if key[0] not in PRODUCTS:
+    def backward_flops(self, key, rule):
+        """A rule of a product that is one itself costs as much as the product did."""
+        if getattr(rule, "__name__", None) not in PRODUCTS.get(key[0], ()):
             return 0
         forward = self.rows[(key[0], "forward", key[2])]
         return forward.flops / forward.calls if forward.calls else 0
@@ -95,7 +98,7 @@ class Profile:
         return "\n\n".join(tables)
 
 
-PRODUCTS = ("matmul", "linear")
+PRODUCTS = {"matmul": ("da", "db"), "linear": ("dx", "dweight")}  # ops, and rules that are some too
 
 
 def products(op_name, args, value):

@@ -201,7 +201,7 @@ def normalize(x, axis=-1, eps=1e-5, gamma=None, beta=None):
     def dbeta(g):
         return g
 
-    share = 1 / entries(x.shape, axis)
+    share = 1 / (x.shape[-1] if axis == -1 and x.ndim else entries(x.shape, axis))
     centred = x - row_sum(x, axis, share)
     scale = 1 / np.sqrt(row_dot(centred, centred, axis, share) + eps)
     centred *= scale

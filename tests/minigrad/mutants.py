@@ -46,7 +46,7 @@ EQUIVALENT = {
 }
 # Helpers that choose the faster of several ways to the same numbers: of these only what they return
 # is changed, since it makes no difference which way is chosen.
-CHOOSING = {"row_sum", "row_dot"}
+CHOOSING = {"row_sum", "row_dot", "product"}
 
 OPERATORS = {
     ast.Mult: [ast.Div],
