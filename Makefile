@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove bench bench-quick profile pictures clean
+.PHONY: help demo test lint prove bench bench-quick bench-readme profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
@@ -13,7 +13,7 @@ help:
 	@echo "make lint      check style and formatting"
 	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
 	@echo "make bench     training and decoding, timed beside PyTorch, JAX and others (bench-quick: a"
-	@echo "               minute of it)"
+	@echo "               minute of it, bench-readme: for the README's table)"
 	@echo "make profile   where a training step spends its time"
 	@echo "make pictures  make the pictures of the README again"
 	@echo "make clean     remove the virtual environment and all that was made (runs/ stays)"
@@ -47,6 +47,9 @@ bench: $(VENV)/bench.done
 
 bench-quick: $(VENV)/bench.done
 	$(RUN) tests/benchmarks/bench.py --quick
+
+bench-readme: $(VENV)/bench.done
+	$(RUN) tests/benchmarks/bench.py --quick --into README.md
 
 profile: $(VENV)/pictures.done
 	$(RUN) tests/benchmarks/profile_step.py

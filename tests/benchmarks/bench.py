@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 from frameworks import BASELINE, FRAMEWORKS
-from report import save, tables
+from report import around, insert, save, tables
 from rounds import paired_ratio, quiet_rounds, race, typical_time
 from with_minitransformer import new_model
 from worker import LeftOut, Worker
@@ -55,6 +55,8 @@ def main(arguments=None):
     rounds = form.rounds if options.rounds is None else options.rounds
     try:
         Path(options.output).mkdir(parents=True, exist_ok=True)
+        if options.into:
+            around(options.into)  # not only after a minute's work
         frameworks = taking_part(options)
         busy = os.getloadavg()[0]
         if busy > 0.5:
@@ -67,6 +69,8 @@ def main(arguments=None):
         print(f"\n{tables(results)}\n")
         for path in save(Path(options.output), results, machine(options)):
             print(f"written: {path}")
+        if options.into:
+            insert(options.into, results, machine(options))
     except (ValueError, RuntimeError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -109,6 +113,7 @@ def parser():
     )
     add("--seed", type=int, default=0, help="of weights and data (default: %(default)s)")
     add("--output", default="runs/bench", metavar="FOLDER", help="(default: %(default)s)")
+    add("--into", type=Path, metavar="FILE", help="a Markdown file to put the ratios into")
     return parser
 
 

@@ -12,14 +12,12 @@ except ImportError:
     Figure = None
 
 COLOURS = {OURS: "#d95f02", "torch": "#08519c", "products": "#969696"}
+START, END = "<!-- bench -->", "<!-- end of bench -->"
 OTHERS = ("#9ecae1", "#31a354", "#756bb1", "#c994c7")
 
 
 def tables(results):
     """Three Markdown tables, workload by framework: ratio to PyTorch, time, peak memory."""
-
-    def ratio(result):
-        return f"{result['ratio']:.2f}" if result["ratio"] else "-"
 
     def time(result):
         return f"{result['ms']:.3g} ({result['threads']})"
@@ -33,6 +31,10 @@ def tables(results):
         "peak memory, MB": memory,
     }
     return "\n\n".join(table(title, results, cell) for title, cell in kinds.items())
+
+
+def ratio(result):
+    return f"{result['ratio']:.2f}" if result["ratio"] else "-"
 
 
 def table(title, results, cell):
@@ -67,6 +69,24 @@ def save(folder, results, machine):
         with rc_context({"svg.hashsalt": "bench"}):  # equal numbers give an equal file
             picture(results).savefig(paths[-1], metadata={"Date": None})
     return paths
+
+
+def insert(path, results, machine):
+    """Put the ratios, and what they were measured on, between the two marks of a Markdown file."""
+    before, after = around(path)
+    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    measured_on = f"{machine['processor']}, {machine['cores']} cores; {versions}."
+    lines = [START, table("time as a ratio to PyTorch", results, ratio), "", measured_on, END]
+    path.write_text(before + "\n".join(lines) + after)
+
+
+def around(path):
+    """What stands before and after the place for the table. Raises ValueError if there is none."""
+    before, start, rest = path.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{path} has no place for a table: a line {START}, and after it {END}")
+    return before, after
 
 
 def picture(results):

@@ -7,7 +7,7 @@ import with_minitransformer
 import with_products
 import worker
 from frameworks import BASELINE, FRAMEWORKS, OURS
-from report import save, tables
+from report import END, START, insert, save, tables
 from rounds import paired_ratio, quiet_rounds, race, typical_time
 from workloads import (
     WORKLOADS,
@@ -128,6 +128,25 @@ def test_a_worker_that_was_killed_says_so(tmp_path):
     with pytest.raises(RuntimeError, match="minitransformer at W0 ended with exit status -9"):
         killed.run(1)
     killed.stop()
+
+
+def test_the_ratios_go_between_the_marks_of_a_file_and_replace_the_old_ones(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    machine = {"processor": "a processor", "cores": 2, "packages": {"numpy": "2.0"}}
+    result = {"workload": "W0", "framework": OURS, "ratio": 0.5}
+    for _ in range(2):
+        insert(path, [result], machine)
+    text = path.read_text()
+    assert text.startswith(f"before\n{START}\n") and text.endswith(f"{END}\nafter\n")
+    assert "old" not in text and text.count("0.50") == 1 and "2 cores; numpy 2.0." in text
+
+
+def test_a_file_without_a_place_for_the_ratios_is_refused(tmp_path, capsys):
+    path = tmp_path / "page.md"
+    path.write_text(f"{END}\n{START}\n")
+    assert bench.main(["--into", str(path), "--output", str(tmp_path)]) == 2
+    assert "has no place for a table" in capsys.readouterr().err
 
 
 def test_the_tables_have_a_row_for_each_workload_and_the_picture_a_dot(tmp_path):
