@@ -1,6 +1,7 @@
 """The measured numbers as tables, as JSON and as a picture."""
 
 import json
+from itertools import cycle
 
 from frameworks import FRAMEWORKS, OURS
 from workloads import WORKLOADS
@@ -11,7 +12,7 @@ try:
 except ImportError:
     Figure = None
 
-COLOURS = {OURS: "#d95f02", "torch": "#08519c", "products": "#969696"}
+COLOURS = {OURS: "#d95f02", "two-workers": "#fdae6b", "torch": "#08519c", "products": "#969696"}
 START, END = "<!-- bench -->", "<!-- end of bench -->"
 OTHERS = ("#9ecae1", "#31a354", "#756bb1", "#c994c7")
 
@@ -95,7 +96,7 @@ def picture(results):
     figure = Figure(figsize=(8, 1.4 + 0.6 * len(workloads)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(1, color=COLOURS["torch"], linewidth=1)
-    others = iter(OTHERS)
+    others = cycle(OTHERS)
     for name in named(results, "framework", FRAMEWORKS):
         of_this = [r for r in results if r["framework"] == name and r["ratio"]]
         if not of_this:
