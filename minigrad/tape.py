@@ -69,6 +69,7 @@ def op(fn=None, *, cast=True):
     signature = inspect.signature(fn)
     slots, many = inputs_with_a_rule(fn, signature)
     named = {list(signature.parameters)[i] for i in slots}
+    # For each parameter the number of its rule, or None.
     rules = [slots.index(i) if i in slots else None for i in range(len(signature.parameters))]
     if many:
         fn = rule_for_each(fn, slots[0])

@@ -74,9 +74,9 @@ def product(a, b, like):
     each vector, as they are in the whole, so that joining them needs no copy."""
     shape = a.shape[:-1] + b.shape[-1:]
     if type(like) is not np.ndarray or like.ndim < 3 or a.shape[:-2] != b.shape[:-2]:
-        return a @ b
+        return a @ b  # no axes before the last two, or not the same
     if like.strides[-1] != like.itemsize and like.shape != shape:
-        return a @ b
+        return a @ b  # `like` is a transposed view, as K^T is, and the result is none
     return np.matmul(a, b, out=np.empty_like(like, shape=shape))
 
 

@@ -45,7 +45,7 @@ class Form:
     trials: int  # blocks in which the best number of threads is found
 
 
-LONG, QUICK = Form(15, 0.5, 6, 5), Form(5, 0.3, 3, 2)
+LONG, QUICK = Form(15, 0.5, 6, 5), Form(4, 0.3, 3, 1)
 
 
 def main(arguments=None):

@@ -1,8 +1,8 @@
 """Who takes part. Another one is a line here and a file `with_NAME.py` beside it.
 
-Such a file has a class `Stepper(workload, weights, data, **settings)` (or of another name, if it is
-told) whose `step()` makes one training step and returns the loss, and where it `decodes` a class
-`Decoder` of the same form whose `step()` returns the ids that were written.
+Such a file has a class `Stepper(workload, weights, data, **settings)` whose `step()` makes one
+training step and returns the loss, and where it `decodes` a class `Decoder` of the same form whose
+`step()` returns the ids that were written.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,6 @@ class Framework:
     module: str
     needs: str = "numpy"
     settings: dict = field(default_factory=dict)  # further arguments of its Stepper
-    stepper: str = "Stepper"
     decodes: bool = False
     daily: bool = False
     optional: bool = False
@@ -35,9 +34,8 @@ FRAMEWORKS = {
     for framework in (
         Framework(OURS, "minitransformer", "with_minitransformer", decodes=True, daily=True),
         Framework(
-            *("two-workers", "two workers", "with_minitransformer"),
+            *("two-workers", "two workers", "with_workers"),
             settings={"workers": 2},
-            stepper="SeveralWorkers",
             daily=True,
         ),
         Framework(BASELINE, "PyTorch", "with_torch", "torch", decodes=True, daily=True),

@@ -1,17 +1,14 @@
-"""This project, as its training loop uses it, with one process or several."""
+"""This project, as its training loop uses it, alone or in a group of workers."""
 
 import math
-import multiprocessing
-import os
 from itertools import cycle
-from threading import Thread
 
 import numpy as np
 from workloads import ADAM, batches
 
 import minigrad as mg
 import minitransformer as mt
-from minitransformer.parallel import Alone, run_workers
+from minitransformer.parallel import Alone
 
 
 def new_model(workload, seed=0):
@@ -47,31 +44,6 @@ class Stepper:
             return loss.item()
         _, loss = self.group.step(self.optimizer, math.inf, loss.item())
         return loss
-
-
-class SeveralWorkers:
-    """A Stepper in each of several processes, which wait for their turn to take a step together."""
-
-    def __init__(self, workload, weights, data, workers):
-        stepper = Stepper(workload, weights, data)
-        ends, others = zip(*(multiprocessing.Pipe() for _ in range(workers)))
-
-        def work(group):
-            stepper.group, turn = group, others[group.rank]
-            group.attach(stepper.optimizer)
-            while os.getppid() == group.parent:
-                if turn.poll(1):  # seconds; then it looks whether it is still wanted
-                    turn.recv()
-                    turn.send(stepper.step())
-
-        arguments = (workers, stepper.model.parameters(), work)
-        Thread(target=run_workers, args=arguments, daemon=True).start()
-        self.ends = ends
-
-    def step(self):
-        for end in self.ends:
-            end.send("step")
-        return [end.recv() for end in self.ends][0]
 
 
 class Decoder:

@@ -103,7 +103,7 @@ def main(framework, workload, problem):
     framework, workload = FRAMEWORKS[framework], WORKLOADS[workload]
     try:
         module = importlib.import_module(framework.module)
-        make = getattr(module, framework.stepper if workload.trains else "Decoder")
+        make = module.Stepper if workload.trains else module.Decoder
         stepper = None
         for line in sys.stdin:
             stepper = stepper or make(workload, *load_problem(problem), **framework.settings)
