@@ -36,29 +36,6 @@ def check_mask(mask, shape):
         )
 
 
-@mg.op
-def split_heads(x, num_heads):
-    """(B, T, D) -> (B, H, T, d_k): each head gets its own stretch of every vector, D = H * d_k."""
-
-    def dx(g):
-        return g.swapaxes(1, 2).reshape(shape)
-
-    shape = batch, time, d_model = x.shape
-    x = x.reshape(batch, time, num_heads, d_model // num_heads)  # (B, T, H, d_k)
-    return x.swapaxes(1, 2), dx
-
-
-@mg.op
-def join_heads(x):
-    """(B, H, T, d_k) -> (B, T, D): what the heads have found, one after another."""
-
-    def dx(g):
-        return g.reshape(batch, time, heads, d_k).swapaxes(1, 2)
-
-    batch, heads, time, d_k = x.shape
-    return x.swapaxes(1, 2).reshape(batch, time, heads * d_k), dx
-
-
 class MultiHeadAttention(mg.Module):
     """Several attentions side by side, each in its own projection of the input (section 3.2.2).
 
@@ -80,12 +57,12 @@ class MultiHeadAttention(mg.Module):
     def forward(self, query, key, value, mask=None, cache=None):
         """Queries (B, T_q, d_model) attend to keys and values (B, T_k, d_model). A `cache` (see
         cache.py) knows the keys and values of earlier calls."""
-        q = split_heads(self.w_q(query), self.num_heads).named("Q")  # (B, H, T_q, d_k)
+        q = mg.split_heads(self.w_q(query), self.num_heads).named("Q")  # (B, H, T_q, d_k)
         k, v = self.keys_and_values(key, value) if cache is None else cache(self, key, value)
         attended, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
-        return self.w_o(join_heads(attended))
+        return self.w_o(mg.join_heads(attended))
 
     def keys_and_values(self, key, value):
-        k = split_heads(self.w_k(key), self.num_heads).named("K")  # (B, H, T_k, d_k)
-        v = split_heads(self.w_v(value), self.num_heads).named("V")  # (B, H, T_k, d_k)
+        k = mg.split_heads(self.w_k(key), self.num_heads).named("K")  # (B, H, T_k, d_k)
+        v = mg.split_heads(self.w_v(value), self.num_heads).named("V")  # (B, H, T_k, d_k)
         return k, v

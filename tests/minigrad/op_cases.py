@@ -212,6 +212,14 @@ def put(values, index, shape):
     return y.reshape(shape)
 
 
+def split_heads(x, num_heads):
+    return np.stack(np.split(x, num_heads, axis=-1), axis=1)
+
+
+def join_heads(x):
+    return np.concatenate([x[:, head] for head in range(x.shape[1])], axis=-1)
+
+
 def add_rows(rows, ids, count):
     y = np.zeros((count, rows.shape[1]))
     for row, i in zip(rows, ids):
@@ -628,6 +636,22 @@ TABLE = [
         case(normal(2, 3), ((0, 1), (2, 0))),
         case(normal(2, 3), ((1, 1), (0, 0)), constant_values=-1.5),
         case(normal(0, 2), 1),
+    ),
+    Op(
+        "split_heads",
+        split_heads,
+        case(normal(2, 3, 4), 2),
+        case(normal(1, 2, 3), 1),
+        case(normal(2, 1, 3), 3),
+        case(normal(0, 2, 4), 2),
+    ),
+    Op(
+        "join_heads",
+        join_heads,
+        case(normal(2, 2, 3, 2)),
+        case(normal(1, 3, 2, 1)),
+        case(normal(2, 1, 3, 4)),
+        case(normal(0, 2, 3, 2)),
     ),
     # ---- choosing
     Op("getitem", lambda x, index: x[index], *(case(normal(*s), i) for s, i in INDICES)),
