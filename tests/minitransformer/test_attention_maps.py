@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minitransformer import Transformer, attention_maps
 from minitransformer.batching import make_batch
 
@@ -60,7 +61,8 @@ def test_the_maps_are_the_softmax_of_the_scores_of_the_model_itself(maps, traine
     model, layer = trained.model, trained.model.encoder.layers[0].self_attention
     batch = make_batch([(trained.encode_source(TEXT), [])])
     x = model.src_positions(model.src_embedding(batch.src))
-    q, k = (mg.split_heads(project(x), layer.num_heads).data for project in (layer.w_q, layer.w_k))
+    projected = (layer.w_q(x), layer.w_k(x))
+    q, k = (mg.split_heads(y, layer.num_heads).data for y in projected)
     e = np.exp(q @ k.mT / np.sqrt(q.shape[-1]))
     np.testing.assert_allclose(
         maps["encoder"].weights, e / e.sum(axis=-1, keepdims=True), rtol=1e-4, atol=1e-6
