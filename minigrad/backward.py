@@ -1,121 +1,271 @@
 """Reverse-mode differentiation: from the loss back along the recorded graph."""
 
-from sys import getrefcount
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from .context import during, recording, watching
-from .fit import fitted, seed
-from .history import check_unchanged, history, leading_to
-from .tape import Node
-from .tensor import Tensor, plain
+from . import tensor
+from .context import Watcher, during, recording, watching
+from .ops.rows import sum_of_rows
+from .tape import Edge, Node, Origin
+from .tensor import Tensor, TensorLike, plain
+
+Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
 
 
-def backward(output, gradient=None, create_graph=False, retain_graph=False, *, found=None):
-    """Add the derivative of `output` to the `.grad` of every leaf that it was computed from.
+def backpropagate(
+    output: Tensor,
+    gradient: TensorLike | None,
+    create_graph: bool,
+    retain_graph: bool,
+    towards: Iterable[Tensor] | None = None,
+) -> dict[Origin, Gradient]:
+    """The derivative of `output` with respect to every leaf and every tensor that retains its
+    gradient, or to those in `towards` alone. No two gradients share an array."""
+    g = seed(output, gradient, create_graph)
+    nodes = history(output)
+    check_unchanged(nodes)
+    if towards is None:
+        wanted = {node for node in nodes if node.retained is not None}
+        steps = [(node, node.edges) for node in nodes]
+    else:
+        wanted = {x.origin for x in towards}
+        steps = leading_to(wanted, nodes)
+    if create_graph:
+        steps = replayed(steps, nodes)
+    if (watcher := watching.get()) is not None:
+        steps = watched(steps, watcher)
+    if not retain_graph:
+        for node in nodes:
+            node.free()
 
-    `gradient` is the derivative of the loss with respect to `output`, in its shape; a tensor of one
-    entry needs none. The graph is freed on the way unless `retain_graph`. With `create_graph` the
-    gradients are recorded too, and can be differentiated again.
-    (`found` is for `grad`: a dict {origin: None} to fill in place of any `.grad`.)
+    gradients = Gradients(create_graph)
+    gradients.add(output.origin, g)
+    with during(recording, create_graph), np.errstate(all="ignore"):
+        while steps:
+            node, edges = steps.pop()  # the latest: whatever used its value has been passed already
+            g = gradients.take(node, node in wanted)
+            for origin, _, rule in edges:
+                gradients.add(origin, rule(g), node)
+        return gradients.finished()
 
-    Raises RuntimeError where there is no graph, or where it was freed or changed since.
+
+class Gradients:
+    """What has come in for each origin so far: their sum, once all that used it have been passed.
+
+    A sum is made in place only where this made the array itself: what a rule returns may be the
+    array that it was given, another rule's, or one of the caller's.
     """
+
+    def __init__(self, recorded: bool):
+        self.recorded = recorded  # whether gradients are Tensors
+        self.sums: dict[Origin, Gradient] = {}
+        self.own: set[Origin] = set()  # whose sum is an array that was made here
+        self.kept: dict[Origin, Gradient] = {}
+
+    def add(self, origin: Origin, d: Gradient, node: Node | None = None) -> None:
+        """Add what a rule of `node` has returned."""
+        if d.__class__ is not np.ndarray or d.shape != origin.shape or d.dtype is not origin.dtype:
+            d = fitted(d, origin, node, self.recorded)
+        before = self.sums.get(origin)
+        if before is None:
+            self.sums[origin] = d
+        elif origin in self.own:
+            before += d
+        else:
+            total = before + d
+            if not self.recorded:
+                total = np.asarray(total)  # of 0-d arrays NumPy makes a scalar
+                self.own.add(origin)
+            self.sums[origin] = total
+
+    def take(self, node: Node, keep: bool) -> Gradient:
+        """The gradient of a node, which is complete now."""
+        g = self.sums.pop(node)
+        if keep:
+            self.kept[node] = g.copy()
+        return g
+
+    def finished(self) -> dict[Origin, Gradient]:
+        """All that was kept, and what the leaves have got."""
+        leaves = {leaf: g if leaf in self.own else g.copy() for leaf, g in self.sums.items()}
+        return {**self.kept, **leaves}
+
+
+def add_to_grad(gradients: dict[Origin, Gradient]) -> None:
+    """Add each gradient to the `.grad` of its tensor."""
+    for origin, g in gradients.items():
+        x = origin if isinstance(origin, Tensor) else origin.retained and origin.retained()
+        if x is None:
+            continue  # nobody has the tensor any more
+        if x.grad is None:
+            x.grad = g if isinstance(g, Tensor) else Tensor.made_by(None, g)
+        elif isinstance(g, Tensor) or x.grad.requires_grad:
+            x.grad = x.grad + g
+        else:
+            x.grad.data += g
+
+
+@overload
+def grad(
+    output: Tensor, inputs: Tensor, gradient: TensorLike | None = None, create_graph: bool = False
+) -> Tensor: ...
+@overload
+def grad(
+    output: Tensor,
+    inputs: Iterable[Tensor],
+    gradient: TensorLike | None = None,
+    create_graph: bool = False,
+) -> list[Tensor]: ...
+def grad(
+    output: Tensor,
+    inputs: Tensor | Iterable[Tensor],
+    gradient: TensorLike | None = None,
+    create_graph: bool = False,
+) -> Tensor | list[Tensor]:
+    """The derivative of `output` with respect to each of `inputs` (a tensor, or several of them).
+
+    It touches no `.grad` and frees nothing. An input that `output` does not depend on gets zeros.
+    """
+    if isinstance(inputs, Tensor):
+        return grad(output, [inputs], gradient, create_graph)[0]
+    inputs = list(inputs)
+    if not all(isinstance(x, Tensor) for x in inputs):
+        raise TypeError("grad: the inputs have to be the Tensors that the output was computed from")
+    found = backpropagate(output, gradient, create_graph, retain_graph=True, towards=inputs)
+    results = []
+    for x in inputs:
+        g = found.get(x.origin)
+        if g is None:
+            g = np.zeros(x.shape, x.dtype)
+        results.append(g.copy() if isinstance(g, Tensor) else Tensor(g.copy()))
+    return results
+
+
+# ---- the recorded graph, as steps to go back along
+
+Steps: TypeAlias = list[tuple[Node, list[Edge]]]  # oldest first
+
+
+def history(output: Tensor) -> list[Node]:
+    """The Nodes that `output` was computed by, oldest first; none for a leaf.
+
+    Raises RuntimeError where a part of the graph was freed.
+    """
+    seen = {output.node} if output.node is not None else set()
+    stack = list(seen)
+    while stack:  # no recursion: a chain of 100,000 ops is nothing special
+        node = stack.pop()
+        if node.edges is None:
+            raise RuntimeError(
+                f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
+                "again, or call that backward with retain_graph=True"
+            )
+        for origin, _, _ in node.edges:
+            if type(origin) is Node and origin not in seen:
+                seen.add(origin)
+                stack.append(origin)
+    return sorted(seen, key=attrgetter("tick"))
+
+
+def check_unchanged(nodes: list[Node]) -> None:
+    """Refuse a graph whose numbers are no longer those that it was recorded with."""
+    if not nodes or tensor.latest_change < nodes[0].tick:
+        return
+    for node in nodes:
+        for origin in (node, *(node.args or ())):
+            if isinstance(origin, (Node, Tensor)) and origin.changed > node.tick:
+                raise RuntimeError(
+                    f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
+                    "was changed in place since, so its gradient would be wrong. Change a copy, or "
+                    "change it after backward"
+                )
+
+
+def leading_to(wanted: set[Origin], nodes: list[Node]) -> Steps:
+    """The steps on the way from `wanted` to the output: no other gradient is worth computing."""
+    needed, steps = set(wanted), []
+    for node in nodes:
+        edges = [edge for edge in node.edges or () if edge[0] in needed]
+        if edges or node in wanted:
+            needed.add(node)
+            steps.append((node, edges))
+    return steps
+
+
+def replayed(steps: Steps, nodes: list[Node]) -> Steps:
+    """The steps with the rules made anew, by calling the same functions on tensors, so that what
+    the rules compute is recorded. This gives derivatives of any order."""
+    tensors: dict[Any, Tensor] = {}  # {node: its value, computed again}
+    rules = {}
+    for node in nodes:
+        args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args or ()]
+        value, rules[node] = node.op.split(node.op.fn(*args, **node.kwargs or {}))
+        tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
+    return [
+        (node, [(origin, slot, node.op.rule_for(slot, rules[node])) for origin, slot, _ in edges])
+        for node, edges in steps
+    ]
+
+
+def watched(steps: Steps, watcher: Watcher) -> Steps:
+    """The steps with the rules run by whoever watches."""
+    return [
+        (node, [(origin, slot, watcher.watched_rule(node, rule)) for origin, slot, rule in edges])
+        for node, edges in steps
+    ]
+
+
+# ---- gradients in the shape and dtype of what they belong to
+
+
+def seed(output: Tensor, gradient: TensorLike | None, recorded: bool) -> Gradient:
+    """The gradient to begin with, at the output itself."""
     if not output.requires_grad:
         raise RuntimeError(
             "backward: this tensor depends on nothing that requires a gradient (or was computed "
             "under no_grad), so there is no graph to go back through"
         )
-    kind = Tensor if create_graph else np.ndarray  # what gradients are: recorded, or numbers
-    pending = {output.origin: seed(output, gradient, kind)}  # {origin: its gradient so far}
-    watcher = watching.get()
-    own = set()  # the origins whose pending array nobody else can see, so it may be added into
-    nodes = history(output)
-    check_unchanged(nodes)
-    rules = replay(nodes) if create_graph else None
-    needed = None if found is None else leading_to(found, nodes)
-    with during(recording, create_graph), np.errstate(all="ignore"):
-        while nodes:
-            node = nodes.pop()  # the latest: whatever used its value has been passed already
-            g = pending.pop(node, None)
-            if g is None:
-                continue
-            if found is not None or node.retained is not None:
-                keep(node, g, found)
-            for origin, rule, pullback in node.edges:
-                if needed is not None and origin not in needed:
-                    continue
-                run = rules[node][rule] if create_graph else pullback
-                d = run(g) if watcher is None else watcher.watched_rule(node, run)(g)
-                if type(d) is not kind or d.dtype is not origin.dtype or d.shape != origin.shape:
-                    d = fitted(d, origin, kind, node)
-                before = pending.get(origin)
-                if before is not None:
-                    if origin in own:
-                        np.add(before, d, out=before)
-                        continue
-                    d = before + d  # of 0-d arrays NumPy makes a scalar
-                    d = d if create_graph else np.asarray(d)
-                if not create_graph and getrefcount(d) == ALONE and d.base is None:
-                    own.add(origin)
-                pending[origin] = d
-            if not (retain_graph or create_graph):
-                node.free()
-    for leaf, g in pending.items():
-        keep(leaf, g if leaf in own or create_graph else g.copy(), found)
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"backward from a tensor of shape {output.shape} needs `gradient`, an array of "
+                "that shape; or make it one number first, with .sum() or .mean()"
+            )
+        gradient = np.ones(output.shape, output.dtype)
+    g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=output.dtype)
+    if g.shape != output.shape:
+        raise ValueError(f"backward: gradient has shape {g.shape}, the tensor has {output.shape}")
+    g = g if g.dtype == output.dtype else g.astype(output.dtype)
+    return g if recorded else g.data
 
 
-def grad(output, inputs, gradient=None, create_graph=False):
-    """The derivative of `output` with respect to each of `inputs` (a tensor, or a list of them).
-
-    Touches no `.grad` and frees nothing. An input that `output` does not depend on gets zeros.
-    """
-    if isinstance(inputs, Tensor):
-        return grad(output, [inputs], gradient, create_graph)[0]
-    if not all(isinstance(x, Tensor) for x in inputs):
-        raise TypeError("grad: the inputs have to be the Tensors that the output was computed from")
-    found = {x.origin: None for x in inputs}
-    backward(output, gradient, create_graph, retain_graph=True, found=found)
-    gradients = [(x, found[x.origin]) for x in inputs]
-    return [
-        Tensor(np.zeros(x.shape, x.dtype)) if g is None else g if create_graph else Tensor(g.copy())
-        for x, g in gradients
-    ]
-
-
-def replay(nodes):
-    """The rules of `nodes` once more, made by calling the same functions on tensors, so that what
-    the rules compute is recorded: {node: its pullbacks}. This gives derivatives of any order."""
-    tensors, rules = {}, {}
-    for node in nodes:
-        args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
-        value, *rules[node] = node.fn(*args, **node.kwargs)
-        tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
-    return rules
+def fitted(d: Any, origin: Origin, node: Node | None, recorded: bool) -> Gradient:
+    """What a rule of `node` returned, in the shape and dtype of its input: here broadcasting is
+    undone. Raises ValueError for another shape."""
+    if not recorded:
+        d = np.asarray(plain(d))  # of 0-d arrays NumPy makes a scalar
+    elif not isinstance(d, Tensor):
+        d = Tensor(d)
+    if d.shape != origin.shape:
+        kept = d.shape[d.ndim - len(origin.shape) :]
+        if d.ndim < len(origin.shape) or any(n not in (1, m) for n, m in zip(origin.shape, kept)):
+            raise ValueError(
+                f"a rule of {node.op_name if node else 'the seed'} gave a gradient of shape "
+                f"{d.shape} for an input of shape {origin.shape}: it has to have the input's shape"
+            )
+        d = summed_to(origin.shape, d)
+    return d if d.dtype == origin.dtype else d.astype(origin.dtype)
 
 
-def keep(origin, g, found):
-    """Hand a finished gradient to `grad`, or add it to the `.grad` of its tensor."""
-    if found is not None:
-        if origin in found:
-            found[origin] = g
-        return
-    tensor = origin if isinstance(origin, Tensor) else origin.retained()
-    if tensor is None:
-        return
-    if tensor is not origin and type(g) is np.ndarray:
-        g = g.copy()  # the gradients of what it was made from may still be the same array
-    if tensor.grad is None:
-        tensor.grad = g if isinstance(g, Tensor) else Tensor.made_by(None, g)
-    elif isinstance(g, Tensor) or tensor.grad.requires_grad:
-        tensor.grad = tensor.grad + g
-    else:
-        tensor.grad.data += g
-
-
-def references():
-    fresh = np.empty(1)
-    return getrefcount(fresh)
-
-
-ALONE = references()  # what getrefcount says of an array that only one local variable holds
+def summed_to(shape: tuple[int, ...], d: Gradient) -> Gradient:
+    """The gradient of an array that was repeated from `shape`: summed over the repeated axes."""
+    new = d.ndim - len(shape)  # axes that the array did not have
+    repeated = [new + i for i, n in enumerate(shape) if n == 1 and d.shape[new + i] != 1]
+    if repeated:
+        d = d.sum(axis=tuple(repeated), keepdims=True)
+    return sum_of_rows(d, new).reshape(shape) if new else d.reshape(shape)

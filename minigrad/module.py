@@ -39,7 +39,7 @@ class Module:
     def children(self):
         """(name, Module or Tensor) for all that hangs directly on this module."""
         for name, value in vars(self).items():
-            yield from entries(name, value)
+            yield from found_in(name, value)
 
     def named_modules(self, prefix=""):
         """(path, module) for this module (its path is "") and all within it, each once."""
@@ -135,13 +135,13 @@ class Module:
         return f"{type(self).__name__}({inside}\n)" if lines else f"{type(self).__name__}()"
 
 
-def entries(name, value):
+def found_in(name, value):
     """(dotted name, Module or Tensor) for an attribute's value, looking into lists and dicts."""
     if isinstance(value, (Module, Tensor)):
         yield name, value
     elif isinstance(value, (list, tuple)):
         for i, entry in enumerate(value):
-            yield from entries(f"{name}.{i}", entry)
+            yield from found_in(f"{name}.{i}", entry)
     elif isinstance(value, dict):
         for key, entry in value.items():
-            yield from entries(f"{name}.{key}", entry)
+            yield from found_in(f"{name}.{key}", entry)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .memory import keep_freed_memory
 from .tensor import Tensor
 
 BLOCK = 2**15  # entries that are updated at a time: they and their moments stay in the cache
@@ -20,6 +21,7 @@ class Optimizer:
     averages = ()
 
     def __init__(self, parameters, lr):
+        keep_freed_memory()  # here training begins
         self.parameters = list(parameters)
         self.lr = lr
         self.steps = 0

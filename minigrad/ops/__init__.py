@@ -1,19 +1,31 @@
 """Every rule of calculus in the project: one op is one function with its derivatives beside it.
 
-What is made with `@op` in a file of this folder is found by itself; what is only composed of ops is
-named here.
+Each file names its public ops in `__all__`: they are `mg.NAME`. Ops that stand in no such list are
+for the rules of other ops.
 """
 
-from importlib import import_module
-from pkgutil import iter_modules
+from . import einsum as _einsum
+from . import elementwise, heads, loss, normalise, products, reductions, select, shape
+from . import softmax as _softmax
+from .einsum import *
+from .elementwise import *
+from .heads import *
+from .loss import *
+from .normalise import *
+from .products import *
+from .reductions import *
+from .select import *
+from .shape import *
+from .softmax import *
 
-from .select import dropout, take
-from .shape import concatenate, split, stack
-
-__all__ = ["concatenate", "dropout", "split", "stack", "take"]
-
-for module in iter_modules(__path__):
-    for name, value in vars(import_module(f"{__name__}.{module.name}")).items():
-        if hasattr(value, "fn") and name not in __all__:
-            globals()[name] = value
-            __all__.append(name)
+__all__: list[str] = []
+__all__ += _einsum.__all__
+__all__ += elementwise.__all__
+__all__ += heads.__all__
+__all__ += loss.__all__
+__all__ += normalise.__all__
+__all__ += products.__all__
+__all__ += reductions.__all__
+__all__ += select.__all__
+__all__ += shape.__all__
+__all__ += _softmax.__all__

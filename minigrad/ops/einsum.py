@@ -1,15 +1,19 @@
 """Einstein summation: any sum of products over named axes."""
 
+from __future__ import annotations
+
 import string
 
 import numpy as np
 
-from ..tape import op
+from ..tape import Array, op
 from .select import put
+
+__all__ = ["einsum"]
 
 
 @op
-def einsum(subscripts, *operands):
+def einsum(subscripts: str, *operands: Array):
     """np.einsum(subscripts, *operands), with every subscript string that NumPy takes.
 
     The derivative with respect to one operand is an einsum too: of the gradient and all the other
@@ -50,7 +54,7 @@ def einsum(subscripts, *operands):
     return np.einsum(subscripts, *operands), doperands
 
 
-def named_axes(subscripts, ndims):
+def named_axes(subscripts: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
     """One letter for each axis of each operand, and those of the result: "...ij,jk" spelled out."""
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")

@@ -1,16 +1,23 @@
 """Ops that act on each entry alone. Shapes broadcast as in NumPy; the tape undoes it backward."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from ..tape import op
+from ..tape import Array, op
 from ..tensor import Tensor, plain
-from .special import error_function
+from .error_function import error_function
+
+__all__ = ["abs", "add", "astype", "clip", "copy", "cos", "div", "erf", "exp", "gelu", "log"]
+__all__ += ["maximum", "minimum", "mul", "neg", "pow", "relu", "sigmoid", "sin", "sqrt", "sub"]
+__all__ += ["tanh"]
 
 
-@op
-def add(a, b):
+@op(ufunc=np.add)
+def add(a: Array, b: Array):
     """a + b."""
 
     def da(g):
@@ -22,8 +29,8 @@ def add(a, b):
     return a + b, da, db
 
 
-@op
-def sub(a, b):
+@op(ufunc=np.subtract)
+def sub(a: Array, b: Array):
     """a - b."""
 
     def da(g):
@@ -35,8 +42,8 @@ def sub(a, b):
     return a - b, da, db
 
 
-@op
-def mul(a, b):
+@op(ufunc=np.multiply)
+def mul(a: Array, b: Array):
     """a * b."""
 
     def da(g):
@@ -48,8 +55,8 @@ def mul(a, b):
     return a * b, da, db
 
 
-@op
-def div(a, b):
+@op(ufunc=np.true_divide)
+def div(a: Array, b: Array):
     """a / b."""
 
     def da(g):
@@ -61,8 +68,8 @@ def div(a, b):
     return a / b, da, db
 
 
-@op
-def pow(a, b):
+@op(ufunc=np.power)
+def pow(a: Array, b: Array):
     """a ** b. The gradient of x ** 0 is 0, also at x = 0; that of 0 ** b with respect to b is 0."""
 
     def da(g):
@@ -77,8 +84,8 @@ def pow(a, b):
     return y, da, db
 
 
-@op
-def neg(x):
+@op(ufunc=np.negative)
+def neg(x: Array):
     """-x."""
 
     def dx(g):
@@ -87,8 +94,8 @@ def neg(x):
     return -x, dx
 
 
-@op
-def exp(x):
+@op(ufunc=np.exp)
+def exp(x: Array):
     """e ** x."""
 
     def dx(g):
@@ -98,8 +105,8 @@ def exp(x):
     return y, dx
 
 
-@op
-def log(x):
+@op(ufunc=np.log)
+def log(x: Array):
     """The natural logarithm; its gradient at 0 is inf."""
 
     def dx(g):
@@ -108,8 +115,8 @@ def log(x):
     return np.log(x), dx
 
 
-@op
-def sqrt(x):
+@op(ufunc=np.sqrt)
+def sqrt(x: Array):
     """The square root; its gradient at 0 is inf."""
 
     def dx(g):
@@ -119,8 +126,8 @@ def sqrt(x):
     return y, dx
 
 
-@op
-def tanh(x):
+@op(ufunc=np.tanh)
+def tanh(x: Array):
     """The hyperbolic tangent."""
 
     def dx(g):
@@ -131,7 +138,7 @@ def tanh(x):
 
 
 @op
-def sigmoid(x):
+def sigmoid(x: Array):
     """1 / (1 + exp(-x)), written with tanh so that no exp can overflow."""
 
     def dx(g):
@@ -142,7 +149,7 @@ def sigmoid(x):
 
 
 @op
-def relu(x):
+def relu(x: Array):
     """max(x, 0); its gradient at 0 is 0."""
 
     def dx(g):
@@ -153,7 +160,7 @@ def relu(x):
 
 
 @op
-def erf(x):
+def erf(x: Array):
     """The error function: 2 / sqrt(pi) times the integral of exp(-t * t) from 0 to x."""
 
     def dx(g):
@@ -163,7 +170,7 @@ def erf(x):
 
 
 @op
-def gelu(x):
+def gelu(x: Array):
     """x times the standard normal's probability to lie below x (Hendrycks & Gimpel 2016)."""
 
     def dx(g):
@@ -175,8 +182,8 @@ def gelu(x):
     return x * below, dx
 
 
-@op
-def abs(x):
+@op(ufunc=np.absolute)
+def abs(x: Array):
     """|x|; its gradient at 0 is 0."""
 
     def dx(g):
@@ -185,8 +192,8 @@ def abs(x):
     return np.absolute(x), dx
 
 
-@op
-def sin(x):
+@op(ufunc=np.sin)
+def sin(x: Array):
     """The sine of x in radians."""
 
     def dx(g):
@@ -195,8 +202,8 @@ def sin(x):
     return np.sin(x), dx
 
 
-@op
-def cos(x):
+@op(ufunc=np.cos)
+def cos(x: Array):
     """The cosine of x in radians."""
 
     def dx(g):
@@ -206,7 +213,7 @@ def cos(x):
 
 
 @op
-def clip(x, min=None, max=None):
+def clip(x: Array, min: float | None = None, max: float | None = None):
     """x held between the numbers `min` and `max` (None: no bound); its gradient at a bound is 1."""
 
     def dx(g):
@@ -217,8 +224,8 @@ def clip(x, min=None, max=None):
     return np.minimum(np.maximum(x, low), high), dx
 
 
-@op
-def maximum(a, b):
+@op(ufunc=np.maximum)
+def maximum(a: Array, b: Array):
     """The larger of a and b; where they are equal each gets half of the gradient."""
 
     def da(g):
@@ -230,8 +237,8 @@ def maximum(a, b):
     return np.maximum(a, b), da, db
 
 
-@op
-def minimum(a, b):
+@op(ufunc=np.minimum)
+def minimum(a: Array, b: Array):
     """The smaller of a and b; where they are equal each gets half of the gradient."""
 
     def da(g):
@@ -244,7 +251,7 @@ def minimum(a, b):
 
 
 @op(cast=False)
-def astype(x, dtype):
+def astype(x: Array, dtype: DTypeLike):
     """x in another floating-point dtype; the gradient comes back in the dtype of x."""
     if np.dtype(dtype).kind != "f":
         raise TypeError(
@@ -256,3 +263,13 @@ def astype(x, dtype):
 
     own = x.dtype
     return x.astype(dtype), dx
+
+
+@op
+def copy(x: Array):
+    """The same numbers in an array of their own."""
+
+    def dx(g):
+        return g
+
+    return x.copy(), dx

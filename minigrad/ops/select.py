@@ -1,14 +1,20 @@
 """Ops that choose entries: by index, by mask, by chance."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..tape import op
-from ..tensor import Tensor, plain
+from ..tape import Array, op
+from ..tensor import Operand, Tensor, plain
+
+__all__ = ["dropout", "embedding", "getitem", "masked_fill", "take", "where"]
 
 
 @op
-def getitem(x, index):
+def getitem(x: Array, index: Any):
     """x[index], with slices, integers, None, Ellipsis, integer and boolean arrays."""
 
     def dx(g):
@@ -19,7 +25,7 @@ def getitem(x, index):
 
 
 @op
-def put(values, index, shape):
+def put(values: Array, index: Any, shape: tuple[int, ...]):
     """Zeros of `shape`, with `values` added in at `index`: what getitem does, the other way round.
     Where an index occurs twice, both values count."""
 
@@ -36,7 +42,7 @@ def put(values, index, shape):
     return y, dvalues
 
 
-def take(x, indices, axis=None):
+def take(x: Operand, indices: Any, axis: int | None = None) -> Tensor:
     """The entries of x at the integers `indices` along `axis` (None: of x as one flat row)."""
     x = x if isinstance(x, Tensor) else Tensor(x)
     indices = np.asarray(plain(indices))
@@ -50,7 +56,7 @@ def take(x, indices, axis=None):
 
 
 @op
-def embedding(table, ids):
+def embedding(table: Array, ids: Any):
     """The rows of `table` (V, D) at integer `ids` (...): (..., D). Repeated ids add up backward."""
 
     def dtable(g):
@@ -69,7 +75,7 @@ def embedding(table, ids):
 
 
 @op
-def add_rows(rows, ids, count):
+def add_rows(rows: Array, ids: np.ndarray, count: int):
     """(N, D) -> (count, D): row i is the sum of the `rows` whose id is i."""
 
     def drows(g):
@@ -89,7 +95,7 @@ def add_rows(rows, ids, count):
 
 
 @op
-def where(condition, a, b):
+def where(condition: Any, a: Array, b: Array):
     """a where `condition` is true, b elsewhere."""
 
     def da(g):
@@ -102,7 +108,7 @@ def where(condition, a, b):
 
 
 @op
-def masked_fill(x, mask, value):
+def masked_fill(x: Array, mask: Any, value: float):
     """x with the number `value` wherever `mask` is True; they broadcast."""
 
     def dx(g):
@@ -117,7 +123,7 @@ def masked_fill(x, mask, value):
 
 
 @op
-def thinned(x, keep, scale):
+def thinned(x: Array, keep: np.ndarray, scale: float):
     """x where `keep` is True, times `scale`; 0 elsewhere."""
 
     def dx(g):
@@ -130,7 +136,7 @@ def thinned(x, keep, scale):
     return y, dx
 
 
-def dropout(x, p, rng):
+def dropout(x: Operand, p: float, rng: np.random.Generator) -> Tensor:
     """Each entry of x is dropped (0) with probability p; the others grow by 1 / (1 - p), so that
     the expected value stays. `rng` is a np.random.Generator. (Srivastava et al. 2014)"""
     if not 0 <= p < 1:

@@ -1,14 +1,22 @@
 """Ops that move entries without changing them; each rule moves the gradient back."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..tape import op
-from ..tensor import Tensor
+from ..tape import Array, op
+from ..tensor import Axis, Operand, Tensor
+
+__all__ = ["broadcast_to", "concatenate", "expand_dims", "flip", "pad", "reshape", "split"]
+__all__ += ["squeeze", "stack", "swapaxes", "transpose"]
 
 
 @op
-def reshape(x, shape):
+def reshape(x: Array, shape: Any):
     """The same entries in another shape; one size may be -1."""
 
     def dx(g):
@@ -24,7 +32,7 @@ def reshape(x, shape):
 
 
 @op
-def transpose(x, axes=None):
+def transpose(x: Array, axes: Any = None):
     """The axes in another order (None: reversed)."""
 
     def dx(g):
@@ -34,7 +42,7 @@ def transpose(x, axes=None):
 
 
 @op
-def swapaxes(x, axis1, axis2):
+def swapaxes(x: Array, axis1: int, axis2: int):
     """Two axes exchanged."""
 
     def dx(g):
@@ -44,7 +52,7 @@ def swapaxes(x, axis1, axis2):
 
 
 @op
-def broadcast_to(x, shape):
+def broadcast_to(x: Array, shape: int | Sequence[int]):
     """x repeated to a larger shape."""
 
     def dx(g):
@@ -60,7 +68,7 @@ def broadcast_to(x, shape):
 
 
 @op
-def expand_dims(x, axis):
+def expand_dims(x: Array, axis: int | Sequence[int]):
     """New axes of size 1 at `axis`."""
 
     def dx(g):
@@ -71,7 +79,7 @@ def expand_dims(x, axis):
 
 
 @op
-def squeeze(x, axis=None):
+def squeeze(x: Array, axis: Axis = None):
     """Axes of size 1 dropped (None: all of them)."""
 
     def dx(g):
@@ -82,7 +90,7 @@ def squeeze(x, axis=None):
 
 
 @op
-def flip(x, axis=None):
+def flip(x: Array, axis: Axis = None):
     """The entries along `axis` (None: along all) in reverse order."""
 
     def dx(g):
@@ -92,7 +100,7 @@ def flip(x, axis=None):
 
 
 @op
-def joined(axis, *arrays):
+def concatenated(axis: int, *arrays: Array):
     """`arrays` one after another along `axis`."""
 
     def darrays(g, i):
@@ -105,22 +113,22 @@ def joined(axis, *arrays):
     return y, darrays
 
 
-def concatenate(arrays, axis=0):
+def concatenate(arrays: Iterable[Operand], axis: int = 0) -> Tensor:
     """`arrays` one after another along `axis`."""
     arrays = list(arrays)
     check_alike("concatenate", arrays, axis)
-    return joined(axis, *arrays)
+    return concatenated(axis, *arrays)
 
 
-def stack(arrays, axis=0):
+def stack(arrays: Iterable[Operand], axis: int = 0) -> Tensor:
     """`arrays` of one shape beside each other along a new axis."""
     arrays = list(arrays)
     check_alike("stack", arrays)
     axis = normalize_axis_index(axis, np.ndim(arrays[0]) + 1, "stack")
-    return joined(axis, *(expand_dims(array, axis) for array in arrays))
+    return concatenated(axis, *(expand_dims(array, axis) for array in arrays))
 
 
-def check_alike(name, arrays, axis=None):
+def check_alike(name: str, arrays: list, axis: int | None = None) -> None:
     """Raise ValueError unless there are shapes, and they are equal but for the size of `axis`."""
     shapes = [np.shape(array) for array in arrays]
     rest = set()
@@ -135,7 +143,7 @@ def check_alike(name, arrays, axis=None):
         )
 
 
-def split(x, sections, axis=0):
+def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """x cut along `axis` into so many equal parts, or before each index of a list: a list."""
     x = x if isinstance(x, Tensor) else Tensor(x)
     axis = normalize_axis_index(axis, x.ndim, "split")
@@ -152,7 +160,7 @@ def split(x, sections, axis=0):
 
 
 @op
-def pad(x, pad_width, constant_values=0.0):
+def pad(x: Array, pad_width: Any, constant_values: float = 0.0):
     """x with `constant_values` around it; `pad_width` as in np.pad: a number, or (before, after)
     for each axis."""
 

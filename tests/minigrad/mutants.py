@@ -7,15 +7,13 @@ broadcast axes left out.
 
 import ast
 import copy
-import inspect
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from op_cases import TABLE
+import numpy as np
+from op_cases import MODULES, OPS, TABLE
 from op_checks import check
-
-import minigrad as mg
 
 # Changes that change nothing that one could see, and why.
 EQUIVALENT = {
@@ -45,8 +43,10 @@ EQUIVALENT = {
     ],
 }
 # Helpers that choose the faster of several ways to the same numbers: of these only what they return
-# is changed, since it makes no difference which way is chosen.
-CHOOSING = {"row_sum", "row_dot", "product"}
+# is changed, since it makes no difference which way is chosen; and nothing of what only makes the
+# array that a product is written into.
+CHOOSING = {"row_sum", "row_dot", "product", "sum_of_rows"}
+MAKING_ROOM = {"in_order_of", "repeated"}
 
 OPERATORS = {
     ast.Mult: [ast.Div],
@@ -177,10 +177,17 @@ class Source:
         self.tree = ast.parse(Path(module.__file__).read_text())
         self.functions = {f.name: f for f in self.tree.body if isinstance(f, ast.FunctionDef)}
 
+    def made(self, **extra):
+        """What the tree makes when it is run, as it says now; `extra` takes the place of what the
+        module imports."""
+        space = {"__name__": self.module.__name__, "__package__": self.module.__package__}
+        exec(compile(ast.fix_missing_locations(self.tree), "<mutant>", "exec"), space)
+        space.update(extra)
+        return space
+
     def ops(self, names, **extra):
         """{name: op}, as the tree says now."""
-        space = {"__name__": self.module.__name__, "__package__": self.module.__package__, **extra}
-        exec(compile(ast.fix_missing_locations(self.tree), "<mutant>", "exec"), space)
+        space = self.made(**extra)
         return {name: space[name] for name in names}
 
     def rules(self, name):
@@ -193,16 +200,32 @@ class Source:
         }
 
     def helpers(self, name):
-        """The functions of the module that the rules of the op call, and those that these call."""
-        found, left = {}, list(self.rules(name).values())
+        """{(name, Source): tree} of the functions that the rules of the op call, in this module or
+        in one that it imports them from, and those that these call."""
+        found, left = {}, [(self, tree) for tree in self.rules(name).values()]
         while left:
-            for node in ast.walk(left.pop()):
+            source, tree = left.pop()
+            for node in ast.walk(tree):
                 called = node.id if isinstance(node, ast.Name) else None
-                helper = self.functions.get(called)
-                if helper is not None and called not in found and not helper.decorator_list:
-                    found[called] = helper
-                    left.append(helper)
+                home = source.home_of(called)
+                if home is None or (called, home) in found or called in MAKING_ROOM:
+                    continue
+                helper = home.functions[called]
+                if not helper.decorator_list:
+                    found[called, home] = helper
+                    left.append((home, helper))
         return found
+
+    def home_of(self, called):
+        """The Source of the function that the module knows by this name; None for all others."""
+        if called in self.functions:
+            return self
+        module = sys.modules.get(
+            getattr(getattr(self.module, called or "", None), "__module__", "")
+        )
+        if module in MODULES and called in source_in(module).functions:
+            return source_in(module)
+        return None
 
 
 def arguments_of(function):
@@ -216,16 +239,21 @@ ROWS = {row.name: row for row in TABLE}
 
 def source_of(name):
     """The Source in which the op `name` is written."""
-    module = sys.modules[inspect.unwrap(getattr(mg.ops, name).fn).__module__]
-    return SOURCES.setdefault(module, Source(module))
+    return source_in(sys.modules[OPS[name].fn.__module__])
 
 
-OPS = [row.name for row in TABLE if hasattr(getattr(mg.ops, row.name), "fn")]
+def source_in(module):
+    if module not in SOURCES:
+        SOURCES[module] = Source(module)
+    return SOURCES[module]
+
+
+NAMES = [row.name for row in TABLE if row.name in OPS]
 
 
 def all_rules():
     """(op, rule) for every rule in the project."""
-    return [(name, rule) for name in OPS for rule in source_of(name).rules(name)]
+    return [(name, rule) for name in NAMES for rule in source_of(name).rules(name)]
 
 
 def mutants_of(name, rule):
@@ -239,14 +267,12 @@ def mutants_of(name, rule):
 
 def mutants_of_helpers():
     """The mutants of the functions that rules call, held against all ops whose rules do."""
-    for source in dict.fromkeys(source_of(name) for name in OPS):
-        users = {}  # {helper: the ops that use it}
-        for name in OPS:
-            if source_of(name) is source:
-                for helper in source.helpers(name):
-                    users.setdefault(helper, []).append(name)
-        for helper, names in users.items():
-            yield from changed(source, names, source.functions[helper], set(), helper)
+    users = {}  # {(helper, its source): the ops that use it}
+    for name in NAMES:
+        for helper in source_of(name).helpers(name):
+            users.setdefault(helper, []).append(name)
+    for (helper, source), names in users.items():
+        yield from changed(source, names, source.functions[helper], set(), helper)
 
 
 def changed(source, ops, tree, names, place):
@@ -255,9 +281,22 @@ def changed(source, ops, tree, names, place):
         for other, what in changes(node, names):
             text = f"{short(node)} -> {short(other)} ({what})"
             put_in(parent, part, i, copy.deepcopy(other))
-            functions = source.ops(ops)
+            functions = with_helpers_of(source, ops)
             put_in(parent, part, i, node)
             yield Mutant(place, text, functions)
+
+
+def with_helpers_of(source, ops):
+    """{name: op}, where the functions of `source` are as its tree says now."""
+    made, functions = source.made(), {}
+    for name in ops:
+        home = source_of(name)
+        if home is source:
+            functions[name] = made[name]
+        else:
+            imported = {key: made[key] for key in source.functions if hasattr(home.module, key)}
+            functions |= home.ops([name], **imported)
+    return functions
 
 
 def unsummed(name, rule):
@@ -281,7 +320,7 @@ def unsummed(name, rule):
             call = ast.parse(f"first_copy(0, np.shape({value}))").body[0].value
             call.args[0] = node.value
             tree.body[i] = ast.Return(call)
-    functions = source.ops([name], first_copy=first_copy)
+    functions = source.ops([name], first_copy=first_copy, np=np)
     tree.body[:] = whole
     change = "the sum over broadcast axes left out"
     return Mutant(f"{name}.{rule}", change, functions, effects)

@@ -15,7 +15,7 @@ from op_cases import TABLE, last_part
 import minigrad as mg
 
 REFERENCE = {row.name: row.reference for row in TABLE}
-OURS = {name: getattr(mg, name) for name in REFERENCE} | {"split": last_part(mg.split)}
+OURS = {row.name: row.ours for row in TABLE} | {"split": last_part(mg.split)}
 
 LARGEST, MOST = 20.0, 40  # how large an entry may grow, and how many entries an array may have
 MARGIN = 0.02  # how near to a kink a program may come
@@ -293,6 +293,16 @@ def pad(d):
     return d.add("pad", d.pick(), d.draw(st.sampled_from([1, 0])))
 
 
+def split_heads(d):
+    x = d.pick(lambda v: v.ndim == 3 and v.shape[-1] > 0)
+    return x and d.add("split_heads", x, d.draw(st.sampled_from([1, d.of(x).shape[-1]])))
+
+
+def join_heads(d):
+    x = d.pick(lambda v: v.ndim == 4)
+    return x and d.add("join_heads", x)
+
+
 def getitem(d):
     x = d.pick(lambda v: v.ndim > 0 and v.shape[0] > 0)
     if x is None:
@@ -326,7 +336,7 @@ def masked_fill(d):
 
 
 MAKERS = [
-    *map(smooth, "neg exp tanh sigmoid erf gelu sin cos".split()),
+    *map(smooth, "neg exp tanh sigmoid erf gelu sin cos copy".split()),
     *map(positive, ["log", "sqrt"]),
     *map(kinked_at_zero, ["relu", "abs"]),
     *map(binary, ["add", "sub", "mul"]),
@@ -339,7 +349,7 @@ MAKERS = [
     *map(together, ["concatenate", "stack"]),
     *(clip, power, number_on_the_left, cross_entropy, matmul, linear, einsum, reshape, transpose),
     *(swapaxes, expand_dims, broadcast_to, flip, split, pad, getitem, take, embedding, where),
-    masked_fill,
+    *(masked_fill, split_heads, join_heads),
 ]
 
 

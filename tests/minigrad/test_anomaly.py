@@ -98,9 +98,9 @@ def test_without_anomaly_mode_nothing_is_checked_and_numbers_are_the_same():
 def test_it_is_over_after_the_block_and_holds_no_graph():
     with mg.detect_anomaly() as watcher:
         y = leaf(1.0).exp()
-    assert len(watcher.calls) == 1
+    assert len(watcher.seen) == 1
     del y
-    assert len(watcher.calls) == 0
+    assert len(watcher.seen) == 0
     mg.log(mg.Tensor([1.0]))
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.draw import draw
-from minigrad.trace import graph_of
+from minigrad.looking.draw import draw
+from minigrad.looking.trace import graph_of
 
-module = importlib.import_module("minigrad.draw")  # `minigrad.draw` alone is the function
+module = importlib.import_module("minigrad.looking.draw")  # `minigrad.draw` alone is the function
 rng = np.random.default_rng(0)
 pytestmark = pytest.mark.skipif(not module.can_render(), reason="neither dot nor pygraphviz")
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
@@ -60,7 +60,7 @@ def drawn(drawing):
 
 @pytest.fixture
 def no_graphviz(monkeypatch):
-    monkeypatch.setattr(module, "pygraphviz", None)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(module.shutil, "which", lambda program: None)
 
 
@@ -251,5 +251,5 @@ def test_the_dot_program_is_used_where_there_is_one(tmp_path, monkeypatch):
     program.write_text('#!/bin/sh\necho "<svg>$*</svg>"\ncat > /dev/null\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(module, "pygraphviz", None)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     assert draw(expression()).svg() == "<svg>-Kdot -Tsvg</svg>\n"

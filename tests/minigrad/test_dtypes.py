@@ -5,8 +5,8 @@ import pytest
 from op_checks import held_by
 
 import minigrad as mg
+from minigrad.backward import history
 from minigrad.dtypes import promoted
-from minigrad.history import history
 
 FLOATS = [np.float16, np.float32, np.float64]
 

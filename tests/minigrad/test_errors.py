@@ -3,6 +3,7 @@ says what is wanted."""
 
 import copy
 import pickle
+import traceback
 
 import numpy as np
 import pytest
@@ -336,7 +337,11 @@ def test_a_failing_call_leaves_the_tensor_as_it_was():
     np.testing.assert_array_equal(x.grad.data, [2, 2])
 
 
-def test_the_first_cause_is_kept_for_the_traceback():
+def test_a_failure_is_one_traceback_down_to_the_line_that_failed():
     with pytest.raises(ValueError) as raised:
         t(2) + t(3)
-    assert isinstance(raised.value.__cause__, ValueError)
+    text = "".join(traceback.format_exception(raised.value))
+    assert text.count("Traceback") == 1
+    assert "return a + b, da, db" in text
+    assert text.splitlines()[-1].startswith("ValueError: add: shapes (2,) and (3,)")
+    assert isinstance(raised.value.__context__, ValueError)  # what NumPy said

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.trace import graph_of
+from minigrad.looking.trace import graph_of
 
 rng = np.random.default_rng(0)
 
@@ -142,7 +142,7 @@ def test_the_many_inputs_of_an_op_are_numbered():
     a, b = x_of(2, 3, requires_grad=True), x_of(2, 3, requires_grad=True)
     graph = graph_of(mg.concatenate([a, b], axis=1))
     assert [e.argument for e in graph.edges] == ["arrays[0]", "arrays[1]"]
-    assert graph.output.label == "joined 1"
+    assert graph.output.label == "concatenated 1"
 
 
 x = mg.Tensor(np.ones((2, 3, 4), np.float32), True)

@@ -7,8 +7,8 @@ import pytest
 
 import minigrad as mg
 import minitransformer as mt
+from minigrad.backward import history
 from minigrad.context import during, watching
-from minigrad.history import history
 
 LAYERS, BATCH, TIME, VOCAB, D_MODEL, D_FF = 2, 8, 6, 13, 16, 24
 ATTENTIONS = 3 * LAYERS  # one in an encoder layer, two in a decoder layer

@@ -3,12 +3,17 @@
 Nothing here draws or computes. `draw.py` makes a picture of it.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+
+from ..context import dotted
 
 
 @dataclass(eq=False)
@@ -18,17 +23,19 @@ class GraphNode:
     id: str
     kind: str  # "op", "parameter", "input", "constant" or, after `fold`, "module"
     label: str  # "matmul", "mul 0.125", "weight", "LayerNorm"
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: np.dtype
     path: str = ""  # of the module call that made it; of the module that owns a parameter
     name: str | None = None  # given by Tensor.named; of a parameter: its attribute
     value: np.ndarray | None = field(default=None, repr=False)  # if the tape kept it
-    saved: list = field(default_factory=list, repr=False)  # what backward remembers: (name, shape)
+    saved: list[tuple[str, tuple[int, ...]]] = field(
+        default_factory=list, repr=False
+    )  # what backward remembers: (name, shape)
 
     @property
-    def full_name(self):
+    def full_name(self) -> str:
         """`encoder.layers.0.self_attention.scores`; "" for a node without a name."""
-        return joined(self.path, self.name) if self.name else ""
+        return dotted(self.path, self.name) if self.name else ""
 
 
 class Edge(NamedTuple):
@@ -46,11 +53,11 @@ class Cluster:
     path: str
     module: str  # its class; "" for the root of the tree, which is no call but holds all
     depth: int = 0
-    parent: "Cluster | None" = field(default=None, repr=False)
-    children: list = field(default_factory=list)
-    nodes: list = field(default_factory=list)
+    parent: Cluster | None = field(default=None, repr=False)
+    children: list[Cluster] = field(default_factory=list)
+    nodes: list[GraphNode] = field(default_factory=list)
 
-    def walk(self):
+    def walk(self) -> Iterator[Cluster]:
         """This cluster and all within it, outer before inner."""
         stack = [self]
         while stack:
@@ -63,15 +70,40 @@ class Cluster:
 class Graph:
     """All that `output` was computed from. In `nodes` each comes after those that it needs."""
 
-    nodes: list
-    edges: list
+    nodes: list[GraphNode]
+    edges: list[Edge]
     root: Cluster
     output: GraphNode
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
 
-    def fold(self, depth):
+    def __str__(self) -> str:
+        """The computation as text, a line for each node, in the order in which it was made:
+
+        n3 scores = mul(n2, 0.125)  (2, 4, 3, 3) float32  in encoder.layers.0.self_attention
+        """
+        sources: dict[str, list[str]] = {}
+        for source, target, argument in self.edges:
+            sources.setdefault(target, []).append(f"{argument}={source}" if argument else source)
+        rows = []
+        for node in self.nodes:
+            made = node.kind
+            if node.kind in ("op", "module"):
+                name, _, settings = node.label.partition(" ")
+                made = (
+                    f"{name}({', '.join([*sources.get(node.id, []), *filter(None, [settings])])})"
+                )
+            label = node.name or (node.label if node.kind not in ("op", "module") else "")
+            left = f"{node.id} {label} = {made}" if label else f"{node.id} = {made}"
+            rows.append((left, f"{node.shape} {node.dtype}", node.path and f"in {node.path}"))
+        widths = [min(max(len(row[i]) for row in rows), 60) for i in (0, 1)]
+        return "\n".join(
+            f"{left:{widths[0]}}  {kind:{widths[1]}}  {place}".rstrip()
+            for left, kind, place in rows
+        )
+
+    def fold(self, depth: int) -> Graph:
         """A graph with only `depth` levels of module calls open: a call below them is one node,
         with the shape, name and value of what it returned. Edges that fall together are merged."""
         if depth < 0:
@@ -101,7 +133,7 @@ class Graph:
         )
         return Graph(nodes, list(edges), pruned(self.root, None, modules), new[self.output.id])
 
-    def find(self, name):
+    def find(self, name: str) -> GraphNode:
         """The node with that path and name: `find("encoder.layers.0.self_attention.scores")`.
 
         Parts of the path may be left out as long as one node fits: `find("encoder.scores")`.
@@ -119,7 +151,7 @@ class Graph:
         raise ValueError(f"no tensor of this graph is named {name!r}; {there_is}")
 
 
-def pruned(cluster, parent, modules):
+def pruned(cluster: Cluster, parent: Cluster | None, modules: dict[Cluster, GraphNode]) -> Cluster:
     """A copy of the tree, with a node in place of each call in `modules`, {call: its node}."""
     copy = replace(cluster, parent=parent, children=[], nodes=list(cluster.nodes))
     for child in cluster.children:
@@ -133,23 +165,19 @@ def pruned(cluster, parent, modules):
 # ---- paths
 
 
-def joined(path, name):
-    return f"{path}.{name}" if path and name else path or name
-
-
-def local(path, base):
+def local(path: str, base: str) -> str:
     """`path` as seen from within `base`."""
     return path.removeprefix(f"{base}.") if base else path
 
 
-def numbered(text, times):
+def numbered(text: str, times: Counter) -> str:
     """`text`, or "text (2)" when it comes a second time."""
     times[text] += 1
     return text if times[text] == 1 else f"{text} ({times[text]})"
 
 
-def is_short_for(full, path):
+def is_short_for(full: str, path: str) -> bool:
     """Whether `path` is the path `full` with parts left out, though not the last."""
-    full, path = full.split("."), path.split(".")
-    parts = iter(full)
-    return path[-1] == full[-1] and all(part in parts for part in path)
+    whole, part = full.split("."), path.split(".")
+    rest = iter(whole)
+    return part[-1] == whole[-1] and all(name in rest for name in part)

@@ -1,20 +1,26 @@
 """Where does the NaN come from? In anomaly mode every op and every rule is looked at as it runs."""
 
+from __future__ import annotations
+
 import functools
 import sys
 import weakref
 import zlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .context import during, scope, watching
-from .tensor import plain
+from ..context import scope, watched_by
+from ..tape import Node
+from ..tensor import plain
 
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parent.parent)
 
 
-def detect_anomaly():
+def detect_anomaly() -> AbstractContextManager[AnomalyWatcher]:
     """Inside `with mg.detect_anomaly():` the first op, or rule in backward, that makes a NaN or an
     infinity raises FloatingPointError, which names it, the line that called it, the module and the
     shapes. An infinity that was put in (the -inf of a mask) is none that was made.
@@ -22,44 +28,49 @@ def detect_anomaly():
     It also notices, at backward, when an array that a rule remembered was changed since, in ways
     that the tensors themselves cannot see (`t.data[0] = 1`): RuntimeError.
     """
-    return during(watching, AnomalyWatcher())
+    return watched_by(AnomalyWatcher())
 
 
 class AnomalyWatcher:
     """Runs ops and rules in their place, and looks at what they return."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         # {rule: where its op was called, and the checksums of the arrays that it remembers}
-        self.calls = weakref.WeakKeyDictionary()
+        self.seen: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
-    def watched(self, fn):
+    def watched(self, fn: Callable[..., tuple]) -> Callable[..., tuple]:
         @functools.wraps(fn)
-        def run(*args, **kwargs):
+        def run(*args: Any, **kwargs: Any) -> tuple:
             place = f"{user_line()}{module_path()}"
             value, *rules = fn(*args, **kwargs)
             check(fn.__name__, "", plain(value), [*args, *kwargs.values()], place)
             for rule in rules:
-                self.calls[rule] = place, checksums(rule)
+                self.seen[rule] = place, checksums(rule)
             return value, *rules
 
         return run
 
-    def watched_rule(self, node, rule):
-        def run(g):
-            place, before = self.calls.get(rule, ("an op that ran before detect_anomaly", None))
+    def watched_rule(self, node: Node, rule: Callable[..., Any]) -> Callable[..., Any]:
+        name = unwrapped(rule).__name__
+
+        def run(g: Any) -> Any:
+            place, before = self.seen.get(
+                unwrapped(rule), ("an op that ran before detect_anomaly", None)
+            )
             if before is not None and checksums(rule) != before:
                 raise RuntimeError(
                     f"an array that {node.op_name} remembers for backward was changed since, so "
                     f"its gradient would be wrong. It was called at {place}"
                 )
             d = rule(g)
-            check(node.op_name, f", in its rule {rule_name(rule)},", plain(d), [g], place)
+            check(node.op_name, f", in its rule {name},", plain(d), [g], place)
             return d
 
+        run.__name__ = name
         return run
 
 
-def check(op_name, when, value, inputs, place):
+def check(op_name: str, when: str, value: Any, inputs: Sequence, place: str) -> None:
     """Raise FloatingPointError if the array `value` holds what none of `inputs` did."""
     value = np.asarray(value)
     if value.dtype.kind != "f" or np.isfinite(value).all():
@@ -77,22 +88,26 @@ def check(op_name, when, value, inputs, place):
             ) from None
 
 
-def is_number(x):
+def is_number(x: Any) -> bool:
     return isinstance(x, (int, float)) or (isinstance(x, np.ndarray) and x.dtype.kind in "fiub")
 
 
-def rule_name(rule):
-    return rule.func.__name__ if isinstance(rule, functools.partial) else rule.__name__
+def unwrapped(rule: Any) -> Any:
+    """The rule itself, of one that is told for which input it is, or that others watch too."""
+    while True:
+        inner = getattr(rule, "func", None) or getattr(rule, "__wrapped__", None)
+        if inner is None:
+            return rule
+        rule = inner
 
 
-def checksums(rule):
+def checksums(rule: Any) -> list[int]:
     """A number for each array that a rule remembers."""
-    closure = (rule.func if isinstance(rule, functools.partial) else rule).__closure__ or ()
-    arrays = [plain(cell.cell_contents) for cell in closure]
+    arrays = [plain(cell.cell_contents) for cell in unwrapped(rule).__closure__ or ()]
     return [zlib.crc32(np.ascontiguousarray(a)) for a in arrays if isinstance(a, np.ndarray)]
 
 
-def user_line():
+def user_line() -> str:
     """File, line and text of the innermost call from outside this package."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith(HERE):
@@ -105,13 +120,13 @@ def user_line():
     return f"{name}, line {number}: {text}"
 
 
-def module_path():
-    """The modules whose calls are under way, the outermost first."""
-    names, current = [], scope.get()
-    while current is not None:
-        outer = current.outer
-        inside = outer.module.named_modules() if outer else ()
-        path = [path for path, module in inside if module is current.module]
-        names.append(path[0] if path else type(current.module).__name__)
-        current = outer
-    return f" (in {'.'.join(reversed(names))})" if names else ""
+def module_path() -> str:
+    """The module whose call is under way: " (in Transformer.encoder.layers.0)"."""
+    module = scope.get()
+    if module is None:
+        return ""
+    outermost = module
+    while outermost.outer is not None:
+        outermost = outermost.outer
+    path = f".{module.path}" if module.path else ""
+    return f" (in {type(outermost.module).__name__}{path})"

@@ -1,31 +1,37 @@
 """The tape, read into a Graph: each recorded op a node, each call of a module a cluster."""
 
+from __future__ import annotations
+
 import functools
-import inspect
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
-from .graph import Cluster, Edge, Graph, GraphNode, joined, local, numbered
-from .history import history
-from .module import Parameter
-from .tape import Node
-from .tensor import Tensor, plain
+from ..backward import history
+from ..context import Scope, dotted
+from ..module import Parameter
+from ..tape import Node
+from ..tensor import Tensor, plain
+from .graph import Cluster, Edge, Graph, GraphNode, local, numbered
 
 
-def graph_of(tensor):
+def graph_of(tensor: Tensor) -> Graph:
     """The Graph that `tensor` was computed by; of a leaf, that leaf alone.
 
     Raises RuntimeError where backward has freed it.
     """
-    calls = history(tensor)
-    clusters = clusters_of(call.scope for call in calls)
+    recorded = history(tensor)
+    clusters = clusters_of(op.scope for op in recorded)
     owned = parameter_paths(clusters)
-    nodes, homes, edges = {}, {}, []  # {id of an origin or array: its node}, {...: its cluster}
-    for call in calls:
-        inputs, settings = arguments(call)
-        home = homes[id(call)] = clusters[call.scope]
+    nodes: dict[int, GraphNode] = {}  # {id of an origin or array: its node}
+    homes: dict[int, Cluster] = {}
+    edges: list[Edge] = []
+    for op in recorded:
+        inputs, settings = arguments(op)
+        home = homes[id(op)] = clusters[op.scope]
         # Data is what meets parameters only; an array that meets what was computed is a constant.
         data = all(isinstance(value, Parameter) or is_constant(value) for _, value in inputs)
         for argument, value in inputs:
@@ -36,12 +42,12 @@ def graph_of(tensor):
                 nodes[key].kind = "input"
             if type(value) is not Node:  # a leaf lives in the innermost call that has all its uses
                 homes[key] = common(homes.get(key, home), home)
-        node = nodes[id(call)] = GraphNode(
-            *(f"n{len(nodes)}", "op", f"{call.op_name} {settings}".strip()),
-            *(call.shape, call.dtype, home.path, call.name, call.value, saved_by(call)),
+        node = nodes[id(op)] = GraphNode(
+            *(f"n{len(nodes)}", "op", f"{op.op_name} {settings}".strip()),
+            *(op.shape, op.dtype, home.path, op.name, op.value, saved_by(op)),
         )
         edges += [Edge(nodes[id(value)].id, node.id, argument) for argument, value in inputs]
-    if not calls:
+    if not recorded:
         alone = nodes[id(tensor)] = leaf("n0", tensor, "tensor", owned)
         alone.kind = "input" if alone.kind == "constant" else alone.kind
     for key, node in nodes.items():
@@ -52,7 +58,7 @@ def graph_of(tensor):
     return Graph(list(nodes.values()), edges, clusters[None], nodes[id(tensor.origin)])
 
 
-def leaf(id, value, argument, owned):
+def leaf(id: str, value: Any, argument: str, owned: dict[Tensor, str]) -> GraphNode:
     """The node of a Tensor that no op has made, or of an array given to an op as `argument`."""
     if is_constant(value):
         name = getattr(value, "name", None)  # of a Tensor; an array has none
@@ -68,22 +74,23 @@ def leaf(id, value, argument, owned):
     return GraphNode(id, kind, label, value.shape, value.dtype, path, name, value.data)
 
 
-def is_constant(value):
+def is_constant(value: Any) -> bool:
     return isinstance(value, np.ndarray) or (isinstance(value, Tensor) and not value.requires_grad)
 
 
-def arguments(call):
+def arguments(op: Node) -> tuple[list[tuple[str, Any]], str]:
     """The inputs of a recorded op, as (name of the argument, Node or leaf Tensor or array), and its
     other arguments in short: "0.125", "-1, -2", "axis=0". None and defaults are left out."""
-    signature = signature_of(call.fn)
+    signature = op.op.signature
     inputs, settings, number = [], [], False
-    for name, given in signature.bind(*call.args, **call.kwargs).arguments.items():
+    for name, given in signature.bind(*op.args or (), **op.kwargs or {}).arguments.items():
         parameter = signature.parameters[name]
         many = parameter.kind is parameter.VAR_POSITIONAL
         for i, value in enumerate(given if many else [given]):
             if isinstance(value, (Node, Tensor)) or (isinstance(value, np.ndarray) and value.ndim):
                 inputs.append((f"{name}[{i}]" if many else name, value))
-                settings += ["·"] * (number and not many)  # 2 - x is not x - 2
+                if number and not many:
+                    settings.append("·")  # 2 - x is not x - 2
             elif parameter.default is parameter.empty:
                 settings.append(short(value))
                 number = isinstance(value, (int, float))
@@ -93,10 +100,7 @@ def arguments(call):
     return inputs, text if len(text) <= 28 else text[:27] + "…"
 
 
-signature_of = functools.lru_cache(maxsize=256)(inspect.signature)
-
-
-def short(value):
+def short(value: Any) -> str:
     """An argument that is no input, as short text."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"array{value.shape}"
@@ -106,18 +110,18 @@ def short(value):
         ends = [value.start, value.stop, value.step][: 2 if value.step is None else 3]
         return ":".join("" if end is None else str(end) for end in ends)
     if isinstance(value, (tuple, list)):
-        entries = [short(entry) for entry in value[:6]] + ["…"] * (len(value) > 6)
-        return f"({', '.join(entries)}{',' * (len(entries) == 1)})"
+        parts = [short(part) for part in value[:6]] + (["…"] if len(value) > 6 else [])
+        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
     if isinstance(value, float):
         return f"{value:.4g}"
     return "..." if value is ... else getattr(value, "__name__", None) or str(value)
 
 
-def saved_by(call):
+def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
-    for _, _, pullback in call.edges:
-        rule = pullback.func if isinstance(pullback, functools.partial) else pullback
+    for _, _, rule in op.edges or ():
+        rule = rule.func if isinstance(rule, functools.partial) else rule
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned
                 held = cell.cell_contents
@@ -131,10 +135,11 @@ def saved_by(call):
 # ---- module calls
 
 
-def clusters_of(scopes):
+def clusters_of(scopes: Iterable[Scope | None]) -> dict[Scope | None, Cluster]:
     """{Scope: its Cluster}, outer before inner; None stands for the root of the tree."""
     root = Cluster("", "")
-    clusters, times, within = {None: root}, Counter(), {}
+    clusters: dict[Scope | None, Cluster] = {None: root}
+    times, within = Counter(), {}
     for scope in scopes:
         chain = []
         while scope not in clusters:
@@ -153,26 +158,26 @@ def clusters_of(scopes):
             if id(caller) not in within:
                 within[id(caller)] = {id(module): at for at, module in caller.named_modules()}
             if at := within[id(caller)].get(id(scope.module)):
-                path = joined(clusters[outer].path, at)
+                path = dotted(clusters[outer].path, at)
             outer = outer.outer
         # No caller has one that was built on the fly, nor one of several models.
-        path = path or joined(cluster.parent.path, cluster.module.lower())
+        path = path or dotted(cluster.parent.path, cluster.module.lower())
         cluster.path = numbered(path, times)
     return clusters
 
 
-def parameter_paths(clusters):
+def parameter_paths(clusters: dict[Scope | None, Cluster]) -> dict[Tensor, str]:
     """{Parameter: its path}, as seen from the outermost module that has it."""
     owned, seen = {}, set()
     for scope, cluster in clusters.items():
         if scope is not None and id(scope.module) not in seen:
             seen.add(id(scope.module))
             for path, parameter in scope.module.named_parameters():
-                owned.setdefault(parameter, joined(cluster.path, path))
+                owned.setdefault(parameter, dotted(cluster.path, path))
     return owned
 
 
-def common(one, other):
+def common(one: Cluster, other: Cluster) -> Cluster:
     """The innermost cluster that both are in."""
     while one is not other:
         if one.depth >= other.depth:

@@ -1,22 +1,22 @@
 """A picture of the recorded graph, by Graphviz."""
 
+from __future__ import annotations
+
 import html
+import importlib.util
 import os
 import shutil
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import graphviz
-
-from .graph import Graph, local
-from .tensor import Tensor
+from ..tensor import Tensor
+from .graph import Cluster, Graph, GraphNode, local
 from .trace import graph_of
 
-try:  # an extra; its wheels carry Graphviz, for machines without the `dot` program
-    import pygraphviz
-except ImportError:
-    pygraphviz = None
+if TYPE_CHECKING:
+    from graphviz import Digraph
 
 ENDINGS = ("svg", "png", "pdf", "dot")
 MISSING = (
@@ -47,21 +47,21 @@ SYMMETRIC = {"add", "mul", "maximum", "minimum"}  # ops that do not mind the ord
 class Drawing:
     """A picture that is ready to be written. It shows itself in Jupyter."""
 
-    def __init__(self, digraph):
+    def __init__(self, digraph: Digraph):
         self.digraph = digraph
 
     @property
-    def source(self):
+    def source(self) -> str:
         """The picture in Graphviz's language, DOT."""
         return self.digraph.source
 
-    def svg(self):
+    def svg(self) -> str:
         """The picture as the text of an SVG. Raises RuntimeError where Graphviz is missing."""
         if not can_render():
             raise RuntimeError(MISSING)
         return rendered(self.digraph, "svg").decode()
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path`, which ends in .svg, .png, .pdf or .dot; returns its Path.
 
         Where Graphviz is missing it warns, and writes (and returns) the .dot file instead.
@@ -78,14 +78,17 @@ class Drawing:
         write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
         return path
 
-    def _repr_svg_(self):
+    def _repr_svg_(self) -> str | None:
         return self.svg() if can_render() else None
 
-    def __repr__(self):
-        return f"<Drawing: .svg(), .save(path) or .source{'' if can_render() else '; ' + MISSING}>"
+    def __repr__(self) -> str:
+        missing = "" if can_render() else f"; {MISSING}"
+        return f"<Drawing: .svg(), .save(path) or .source{missing}>"
 
 
-def draw(tensor, depth=None, direction="TB", saved=False):
+def draw(
+    tensor: Tensor | Graph, depth: int | None = None, direction: str = "TB", saved: bool = False
+) -> Drawing:
     """The graph that `tensor` was computed by (or a Graph), as a Drawing.
 
     `depth` is how many levels of module calls are drawn open (None: all of them); `direction` is
@@ -99,6 +102,8 @@ def draw(tensor, depth=None, direction="TB", saved=False):
     graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
     if depth is not None:
         graph = graph.fold(depth)
+    import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
+
     digraph = graphviz.Digraph(
         graph_attr={**FONT, "rankdir": direction, **GRAPH}, node_attr=NODE, edge_attr=EDGE
     )
@@ -107,26 +112,32 @@ def draw(tensor, depth=None, direction="TB", saved=False):
     return Drawing(digraph)
 
 
-def add_cluster(digraph, cluster, name, saved, output):
+def add_cluster(
+    digraph: Digraph, cluster: Cluster, name: str, saved: bool, output: GraphNode
+) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
-        tooltip = graphviz.escape(printable(node.full_name or node.path or node.label))
+        tooltip = escaped(node.full_name or node.path or node.label)
         digraph.node(node.id, label=text(node, cluster, saved), tooltip=tooltip, **look)
     for i, child in enumerate(cluster.children):
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
-        title = [bold(local(child.path, cluster.path), 11), plain(child.module, 11)]
-        tooltip = graphviz.escape(printable(child.path or child.module))
+        title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
+        tooltip = escaped(child.path or child.module)
         with digraph.subgraph(name=f"{name}_{i}") as box:
             box.attr(label=f"<{'  '.join(filter(None, title))}>", tooltip=tooltip, **look)
             add_cluster(box, child, f"{name}_{i}", saved, output)
 
 
-def add_edges(digraph, graph):
+def add_edges(digraph: Digraph, graph: Graph) -> None:
     """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
     by_id = {node.id: node for node in graph.nodes}
-    values = Counter()  # {node: how many values meet there, parameters and constants apart}
-    unclear = Counter()  # {node: how many inputs do not say by their own name which they are}
+    values: Counter[str] = (
+        Counter()
+    )  # {node: how many values meet there, parameters and constants apart}
+    unclear: Counter[str] = (
+        Counter()
+    )  # {node: how many inputs do not say by their own name which they are}
     named = {}
     for edge in graph.edges:
         source, target = by_id[edge.source], by_id[edge.target]
@@ -137,63 +148,74 @@ def add_edges(digraph, graph):
         # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
         look = {"weight": "3"} if values[edge.target] < 2 else {}
         if unclear[edge.target] > 1 and not named[edge]:
-            look["label"] = graphviz.escape(f" {edge.argument} ")
+            look["label"] = escaped(f" {edge.argument} ")
         digraph.edge(edge.source, edge.target, **look)
 
 
-def text(node, cluster, saved):
+def text(node: GraphNode, cluster: Cluster, saved: bool) -> str:
     """A node's label: its name, what made it, and its shape (the number itself, if that is all)."""
     if node.kind == "op":
-        lines = [bold(node.name, 15), plain(node.label, 11 if node.name else 12)]
+        lines = [bold(node.name, 15), regular(node.label, 11 if node.name else 12)]
     elif node.kind == "module":
         path = local(node.path, cluster.path)
-        lines = [bold(node.name, 15), bold(node.label, 12), plain(path, 10)]
+        lines = [bold(node.name, 15), bold(node.label, 12), regular(path, 10)]
     else:
-        lines = [bold(node.label, 13) if node.kind == "input" else plain(node.label, 12)]
+        lines = [bold(node.label, 13) if node.kind == "input" else regular(node.label, 12)]
     if node.shape and str(node.shape) not in node.label:  # it is there in `reshape (2, 4, 8)`
-        lines.append(plain(str(node.shape), 10))
+        lines.append(regular(str(node.shape), 10))
     elif not node.shape and node.value is not None:
-        lines.append(plain(f"{node.value.item():.4g}", 10))
+        lines.append(regular(f"{node.value.item():.4g}", 10))
     if saved and node.saved:
         kept = [f"{name} {shape}" for name, shape in node.saved]
         kept = [f"{len(kept)} arrays"] if node.kind == "module" else kept
-        lines += [plain("keeps " * (i == 0) + entry, 9) for i, entry in enumerate(kept)]
+        kept[0] = f"keeps {kept[0]}"
+        lines += [regular(entry, 9) for entry in kept]
     rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines if line)
     table = 'table border="0" cellborder="0" cellspacing="0" cellpadding="0"'
     return f"<<{table}>{rows}</table>>"
 
 
-def plain(words, size):
+def regular(words: str | None, size: int) -> str:
     """Words in Graphviz's HTML-like labels."""
     words = html.escape(printable(words or "")).replace("\\", "\\\\")  # \N would be the id
     return f'<font point-size="{size}">{words}</font>' if words.strip() else ""
 
 
-def bold(words, size):
-    words = plain(words, size)
+def bold(words: str | None, size: int) -> str:
+    words = regular(words, size)
     return words and f"<b>{words}</b>"
 
 
-def printable(words):
+def printable(words: str) -> str:
     """Without the control characters, which SVG cannot hold."""
     return "".join(c if c.isprintable() else " " for c in words)
 
 
-def can_render():
-    return bool(shutil.which("dot") or pygraphviz)
+def escaped(words: str) -> str:
+    """Words as Graphviz's quoted strings take them, to the letter."""
+    import graphviz  # noqa: PLC0415
+
+    return graphviz.escape(printable(words))
 
 
-def rendered(digraph, ending):
+def can_render() -> bool:
+    """Whether there is Graphviz: the `dot` program, or pygraphviz, whose wheels carry it."""
+    return bool(shutil.which("dot") or importlib.util.find_spec("pygraphviz"))
+
+
+def rendered(digraph: Digraph, ending: str) -> bytes:
     """The picture as bytes."""
     if ending == "png":
         digraph = digraph.copy()
         digraph.attr(dpi="192")  # sharp on a slide
     if shutil.which("dot"):
         return digraph.pipe(format=ending)
+    import pygraphviz  # noqa: PLC0415  an extra
+
     return pygraphviz.AGraph(string=digraph.source).draw(format=ending, prog="dot")
 
 
-def write(path, content):
+def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
