@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, TypeAlias, overload
@@ -11,7 +12,7 @@ import numpy as np
 from . import tensor
 from .context import Watcher, during, recording, watching
 from .ops.rows import sum_of_rows
-from .tape import Edge, Node, Origin
+from .tape import Node, Origin, Rule
 from .tensor import Tensor, TensorLike, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
@@ -31,7 +32,7 @@ def backpropagate(
     check_unchanged(nodes)
     if towards is None:
         wanted = {node for node in nodes if node.retained is not None}
-        steps = [(node, node.edges) for node in nodes]
+        steps = [(node, node.args, node.slots, node.rules) for node in nodes]
     else:
         wanted = {x.origin for x in towards}
         steps = leading_to(wanted, nodes)
@@ -47,10 +48,11 @@ def backpropagate(
     gradients.add(output.origin, g)
     with during(recording, create_graph), np.errstate(all="ignore"):
         while steps:
-            node, edges = steps.pop()  # the latest: whatever used its value has been passed already
+            node, origins, slots, rules = steps.pop()  # the latest: all that used it was passed
             g = gradients.take(node, node in wanted)
-            for origin, _, rule in edges:
-                gradients.add(origin, rule(g), node)
+            for slot in slots:
+                rule = node.op.rule_for(slot, rules)
+                gradients.add(origins[slot], rule(g), node)
         return gradients.finished()
 
 
@@ -148,7 +150,7 @@ def grad(
 
 # ---- the recorded graph, as steps to go back along
 
-Steps: TypeAlias = list[tuple[Node, list[Edge]]]  # oldest first
+Steps: TypeAlias = list[tuple[Node, list, list[int], list[Rule]]]  # oldest first
 
 
 def history(output: Tensor) -> list[Node]:
@@ -160,12 +162,13 @@ def history(output: Tensor) -> list[Node]:
     stack = list(seen)
     while stack:  # no recursion: a chain of 100,000 ops is nothing special
         node = stack.pop()
-        if node.edges is None:
+        if node.args is None:
             raise RuntimeError(
                 f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
                 "again, or call that backward with retain_graph=True"
             )
-        for origin, _, _ in node.edges:
+        for slot in node.slots:
+            origin = node.args[slot]
             if type(origin) is Node and origin not in seen:
                 seen.add(origin)
                 stack.append(origin)
@@ -190,10 +193,10 @@ def leading_to(wanted: set[Origin], nodes: list[Node]) -> Steps:
     """The steps on the way from `wanted` to the output: no other gradient is worth computing."""
     needed, steps = set(wanted), []
     for node in nodes:
-        edges = [edge for edge in node.edges or () if edge[0] in needed]
-        if edges or node in wanted:
+        slots = [slot for origin, slot in node.edges if origin in needed]
+        if slots or node in wanted:
             needed.add(node)
-            steps.append((node, edges))
+            steps.append((node, node.args, slots, node.rules))
     return steps
 
 
@@ -204,19 +207,17 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args or ()]
-        value, rules[node] = node.op.split(node.op.fn(*args, **node.kwargs or {}))
+        value, *found = node.op.fn(*args, **node.kwargs or {})
+        rules[node] = node.op.sorted_rules(found)
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
-    return [
-        (node, [(origin, slot, node.op.rule_for(slot, rules[node])) for origin, slot, _ in edges])
-        for node, edges in steps
-    ]
+    return [(node, origins, slots, rules[node]) for node, origins, slots, _ in steps]
 
 
 def watched(steps: Steps, watcher: Watcher) -> Steps:
     """The steps with the rules run by whoever watches."""
     return [
-        (node, [(origin, slot, watcher.watched_rule(node, rule)) for origin, slot, rule in edges])
-        for node, edges in steps
+        (node, origins, slots, [watcher.watched_rule(node, rule) for rule in rules])
+        for node, origins, slots, rules in steps
     ]
 
 
@@ -268,4 +269,7 @@ def summed_to(shape: tuple[int, ...], d: Gradient) -> Gradient:
     repeated = [new + i for i, n in enumerate(shape) if n == 1 and d.shape[new + i] != 1]
     if repeated:
         d = d.sum(axis=tuple(repeated), keepdims=True)
-    return sum_of_rows(d, new).reshape(shape) if new else d.reshape(shape)
+    if new:
+        rows = math.prod(d.shape[:new])
+        d = sum_of_rows(d.reshape(rows, math.prod(d.shape[new:])))
+    return d.reshape(shape)

@@ -7,7 +7,7 @@ import inspect
 import itertools
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
@@ -23,7 +23,6 @@ P = ParamSpec("P")
 Array: TypeAlias = Any  # in an op's body an array; its caller may give a Tensor, a number or lists
 Rule: TypeAlias = Callable[..., Any]  # the gradient of the value in, that of one input out
 Origin: TypeAlias = "Node | Tensor"  # what gradients are collected for
-Edge: TypeAlias = tuple[Origin, int, Rule]  # (where from, slot, rule)
 
 
 class Op(Protocol[P]):
@@ -45,25 +44,24 @@ class Definition:
         self.signature = inspect.signature(fn)
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
-        self.inputs = [p.name for p in parameters if f"d{p.name}" in defined]
-        if not self.inputs:
+        self.slots = [i for i, p in enumerate(parameters) if f"d{p.name}" in defined]
+        self.others = [i for i in range(len(parameters)) if i not in self.slots]
+        if not self.slots:
             raise TypeError(
                 f"op {self.name}: no rule found. For each input x that has a derivative, define an "
                 "inner function dx(g) and return (value, dx)"
             )
-        self.rule_names = [sys.intern(f"d{name}") for name in self.inputs]
-        # For each parameter the number of its rule, or None.
-        self.numbers = [
-            self.inputs.index(p.name) if p.name in self.inputs else None for p in parameters
-        ]
-        many = [i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL]
-        self.many = many[0] if many else None  # the slot from which on `*xs` stand
+        self.inputs = [parameters[i].name for i in self.slots]
+        self.rule_names = [f"d{name}" for name in self.inputs]
+        self.number = {slot: number for number, slot in enumerate(self.slots)}
+        self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
+        self.tried = False  # whether a call has shown that it returns the rules that it defines
 
-    def slots(self, count: int) -> list[int | None]:
-        """For each of `count` arguments the number of its rule, or None."""
-        if self.many is None:
-            return self.numbers
-        return self.numbers[: self.many] + [self.numbers[self.many]] * (count - self.many)
+    def slots_among(self, count: int) -> Sequence[int]:
+        """Which of `count` arguments are inputs that have a rule."""
+        if self.many:
+            return range(self.slots[0], count)
+        return self.slots if self.slots[-1] < count else [i for i in self.slots if i < count]
 
     def sorted_arguments(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments with every input among the positional ones, and the numbers of the rest."""
@@ -73,26 +71,23 @@ class Definition:
             args, kwargs = bound.args, bound.kwargs
         return args, {name: without_derivative(value) for name, value in kwargs.items()}
 
-    def split(self, result: Any) -> tuple[Any, list[Rule]]:
-        """What the function returned, as the value and the rules, in the order of the inputs that
-        they are named for. Raises TypeError where one is missing, or is named for none."""
-        value, *rules = result if type(result) is tuple else (result,)
-        for rule, name in zip(rules, self.rule_names):
-            if getattr(rule, "__name__", None) is not name:
-                break
-        else:
-            if len(rules) == len(self.rule_names):
-                return value, rules
-        by_name = {getattr(rule, "__name__", None): rule for rule in rules}
-        if len(by_name) != len(rules) or by_name.keys() != set(self.rule_names):
-            raise TypeError(rules_differ(self.name, [*by_name], self.rule_names))
-        return value, [by_name[name] for name in self.rule_names]
+    def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
+        """The rules that a call has returned, in the order of the inputs that they are named for.
+        Raises TypeError where one is missing, or is named for none."""
+        names = [getattr(rule, "__name__", None) for rule in rules]
+        if sorted(map(str, names)) != sorted(self.rule_names):
+            raise TypeError(rules_differ(self.name, names, self.rule_names))
+        return [rules[names.index(name)] for name in self.rule_names]
 
     def rule_for(self, slot: int, rules: list[Rule]) -> Rule:
-        """Which of the rules gives the gradient of the argument number `slot`."""
-        if self.many is not None and slot >= self.many:
-            return functools.partial(rules[-1], i=slot - self.many)
-        return rules[self.numbers[slot]]  # type: ignore[index]
+        """The one of the rules that gives the gradient of the argument number `slot`."""
+        if self.many:
+            return functools.partial(rules[0], i=slot - self.slots[0])
+        number = self.number[slot]
+        rule = rules[number]
+        if rule.__name__ == self.rule_names[number]:
+            return rule
+        return self.sorted_rules(rules)[number]  # another branch returns them in another order
 
 
 class Node:
@@ -100,14 +95,14 @@ class Node:
 
     `args` are the call's arguments, where a tensor stands as its *origin*: the Node that made it,
     or the leaf Tensor itself. They are the graph, and with `op` they suffice to compute it again.
-    `edges` are triples (origin, slot, rule): for the argument number `slot`, where it came from and
-    the rule for its gradient.
+    `slots` are the numbers of those arguments that need a gradient, and `rules` what gives it, one
+    for each input of the op.
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 
     __slots__ = (
-        *("__dict__", "args", "dtype", "edges", "instruction", "kwargs", "op", "scope", "shape"),
-        *("tick", "within"),
+        *("__dict__", "args", "dtype", "instruction", "kwargs", "op", "rules", "scope", "shape"),
+        *("slots", "tick", "within"),
     )
 
     changed = 0  # the tick at which its tensor's data was changed in place
@@ -116,12 +111,19 @@ class Node:
     retained: Callable[[], Tensor | None] | None = None  # a weak reference to who wants its `.grad`
 
     def __init__(
-        self, op: Definition, args: list, kwargs: dict, edges: list[Edge], value: np.ndarray
+        self,
+        op: Definition,
+        args: list,
+        kwargs: dict,
+        slots: list[int],
+        rules: list[Rule],
+        value: np.ndarray,
     ):
         self.op = op
         self.args: list | None = args
         self.kwargs: dict | None = kwargs
-        self.edges: list[Edge] | None = edges
+        self.slots: list[int] = slots
+        self.rules: list[Rule] | None = rules
         self.shape = value.shape
         self.dtype = value.dtype
         self.tick = tick()
@@ -130,6 +132,11 @@ class Node:
         if caller.f_globals is OPERATORS and caller.f_back is not None:
             caller = caller.f_back
         self.within, self.instruction = caller.f_code, caller.f_lasti  # the line is found by `line`
+
+    @property
+    def edges(self) -> list[tuple[Origin, int]]:
+        """(origin, slot) for each argument that needs a gradient; none once it was freed."""
+        return [] if self.args is None else [(self.args[slot], slot) for slot in self.slots]
 
     @property
     def op_name(self) -> str:
@@ -143,7 +150,7 @@ class Node:
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
-        self.args = self.kwargs = self.edges = self.value = None
+        self.args = self.kwargs = self.rules = self.value = None
 
     def __repr__(self) -> str:
         """<mul (2, 3) float32, made in encoder.layers.0 at demo.py:12>"""
@@ -151,7 +158,7 @@ class Node:
         name = f"{self.name!r} = " if self.name else ""
         path = f" in {self.scope.path or type(self.scope.module).__name__}" if self.scope else ""
         file, number = self.line
-        freed = "" if self.edges is not None else ", freed by backward"
+        freed = "" if self.args is not None else ", freed by backward"
         return f"<{name}{what}, made{path} at {Path(file).name}:{number}{freed}>"
 
 
@@ -196,13 +203,13 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
         try:
             if kwargs:
                 args, kwargs = definition.sorted_arguments(args, kwargs)
-            values, dtype = unpack(definition, args)
+            values, kept, needing, dtype = unpack(definition, args)
             watcher = watching.get()
             run = fn if watcher is None else watcher.watched(fn)
             result = run(*values, **kwargs)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(fn.__name__, values, error) from None
-        return record(definition, args, kwargs, values, dtype, result)
+        return record(definition, result, dtype, needing, kept, kwargs)
 
     call.fn = fn  # type: ignore[attr-defined]
     if ufunc is not None:
@@ -210,45 +217,46 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
     return call
 
 
-def unpack(op: Definition, args: tuple) -> tuple[list, np.dtype | None]:
-    """What the function of an op is given: arrays of one dtype in place of the inputs, and the
-    numbers of all other arguments. Returns them, and the dtype."""
-    values, dtype, uniform = list(args), None, True
-    for i, (arg, number) in enumerate(zip(args, op.slots(len(args)))):
-        if number is None:
-            if type(arg) not in PLAIN:
-                values[i] = without_derivative(arg)
-        elif isinstance(arg, Tensor):
-            array = values[i] = arg._data
+def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
+    """The arguments of an op as four things: what its function is given, which is arrays of one
+    dtype in place of the inputs; the same with origins in place of the tensors, to be kept; the
+    slots of those that need a gradient; and the dtype."""
+    values, kept, needing = list(args), list(args), []
+    dtype, uniform = None, True
+    for slot in op.slots_among(len(args)):
+        arg = args[slot]
+        if isinstance(arg, Tensor):
+            array = values[slot] = arg._data
+            kept[slot] = arg.node or arg
+            if arg._requires_grad:
+                needing.append(slot)
             if dtype is None:
                 dtype = array.dtype
             elif array.dtype is not dtype:
                 uniform = False
         elif type(arg) is not float and type(arg) is not int and arg is not None:
             uniform = False
-    if op.cast and not (uniform and dtype):
-        inputs = [
-            i for i, number in enumerate(op.slots(len(args))[: len(args)]) if number is not None
-        ]
-        tensors = {i for i, arg in enumerate(args) if isinstance(arg, Tensor)}
-        dtype = make_uniform(values, inputs, tensors)
-    return values, dtype
+    for slot in op.others:
+        if slot < len(args) and type(args[slot]) not in PLAIN:
+            values[slot] = kept[slot] = without_derivative(args[slot])
+    if op.cast and (dtype is None or not uniform):
+        tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
+        dtype = make_uniform(values, op.slots_among(len(args)), tensors)
+        kept = [k if slot in tensors else values[slot] for slot, k in enumerate(kept)]
+    return values, kept, needing, dtype
 
 
 def record(
-    op: Definition, args: tuple, kwargs: dict, values: list, dtype: np.dtype | None, result: Any
+    op: Definition, result: Any, dtype: Any, needing: list[int], kept: list, kwargs: dict
 ) -> Tensor:
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
-    value, rules = op.split(result)
+    value, *rules = result if type(result) is tuple else (result,)
+    if not op.tried or len(rules) != len(op.rule_names):
+        rules = op.sorted_rules(rules)
+        op.tried = True
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
-        value = result_in(value, dtype) if op.cast and dtype else np.asarray(value)
-    if not recording.get():
+        value = result_in(value, dtype) if op.cast else np.asarray(value)
+    if not needing or not recording.get():
         return Tensor.made_by(None, value)
-    edges, kept = [], values  # in what is kept, origins take the places of the inputs
-    for i, (arg, number) in enumerate(zip(args, op.slots(len(args)))):
-        if number is not None and isinstance(arg, Tensor):
-            origin = kept[i] = arg.node or arg
-            if arg._requires_grad:
-                edges.append((origin, i, op.rule_for(i, rules)))
-    return Tensor.made_by(Node(op, kept, kwargs, edges, value) if edges else None, value)
+    return Tensor.made_by(Node(op, kept, kwargs, needing, rules, value), value)

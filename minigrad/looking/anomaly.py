@@ -53,7 +53,7 @@ class AnomalyWatcher:
     def watched_rule(self, node: Node, rule: Callable[..., Any]) -> Callable[..., Any]:
         name = unwrapped(rule).__name__
 
-        def run(g: Any) -> Any:
+        def run(g: Any, **which: Any) -> Any:  # one for many inputs is told which one is meant
             place, before = self.seen.get(
                 unwrapped(rule), ("an op that ran before detect_anomaly", None)
             )
@@ -62,7 +62,7 @@ class AnomalyWatcher:
                     f"an array that {node.op_name} remembers for backward was changed since, so "
                     f"its gradient would be wrong. It was called at {place}"
                 )
-            d = rule(g)
+            d = rule(g, **which)
             check(node.op_name, f", in its rule {name},", plain(d), [g], place)
             return d
 

@@ -132,12 +132,10 @@ def add_cluster(
 def add_edges(digraph: Digraph, graph: Graph) -> None:
     """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
     by_id = {node.id: node for node in graph.nodes}
-    values: Counter[str] = (
-        Counter()
-    )  # {node: how many values meet there, parameters and constants apart}
-    unclear: Counter[str] = (
-        Counter()
-    )  # {node: how many inputs do not say by their own name which they are}
+    # {node: how many values meet there, parameters and constants apart}
+    values: Counter[str] = Counter()
+    # {node: how many inputs do not say by their own name which they are}
+    unclear: Counter[str] = Counter()
     named = {}
     for edge in graph.edges:
         source, target = by_id[edge.source], by_id[edge.target]

@@ -83,25 +83,23 @@ class Graph:
 
         n3 scores = mul(n2, 0.125)  (2, 4, 3, 3) float32  in encoder.layers.0.self_attention
         """
-        sources: dict[str, list[str]] = {}
+        inputs: dict[str, list[str]] = {}
         for source, target, argument in self.edges:
-            sources.setdefault(target, []).append(f"{argument}={source}" if argument else source)
+            inputs.setdefault(target, []).append(f"{argument}={source}" if argument else source)
         rows = []
         for node in self.nodes:
-            made = node.kind
+            name, made = node.name, node.kind
             if node.kind in ("op", "module"):
-                name, _, settings = node.label.partition(" ")
-                made = (
-                    f"{name}({', '.join([*sources.get(node.id, []), *filter(None, [settings])])})"
-                )
-            label = node.name or (node.label if node.kind not in ("op", "module") else "")
-            left = f"{node.id} {label} = {made}" if label else f"{node.id} = {made}"
+                fn, _, settings = node.label.partition(" ")
+                arguments = inputs.get(node.id, []) + ([settings] if settings else [])
+                made = f"{fn}({', '.join(arguments)})"
+            else:
+                name = name or node.label
+            left = f"{node.id} {name} = {made}" if name else f"{node.id} = {made}"
             rows.append((left, f"{node.shape} {node.dtype}", node.path and f"in {node.path}"))
-        widths = [min(max(len(row[i]) for row in rows), 60) for i in (0, 1)]
-        return "\n".join(
-            f"{left:{widths[0]}}  {kind:{widths[1]}}  {place}".rstrip()
-            for left, kind, place in rows
-        )
+        left, middle = (min(max(len(row[i]) for row in rows), 60) for i in (0, 1))
+        lines = [f"{made:{left}}  {kind:{middle}}  {place}" for made, kind, place in rows]
+        return "\n".join(line.rstrip() for line in lines)
 
     def fold(self, depth: int) -> Graph:
         """A graph with only `depth` levels of module calls open: a call below them is one node,

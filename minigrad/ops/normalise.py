@@ -7,7 +7,7 @@ import numpy as np
 from ..tape import Array, op
 from ..tensor import Axis
 from .axes import count_along
-from .rows import row_dot, row_sum
+from .rows import as_rows, row_dot, row_sum, sum_of_rows
 
 __all__ = ["normalize"]
 
@@ -28,10 +28,13 @@ def normalize(
         return d
 
     def dgamma(g):
-        return g * normal
+        return summed(g * normal, gamma)
 
     def dbeta(g):
-        return g
+        return summed(g, beta)
+
+    def summed(g, scale):  # most scale the last axis: these the tape need not sum up
+        return sum_of_rows(as_rows(g)) if np.shape(scale) == x.shape[-1:] else g
 
     part = 1 / count_along(x.shape, axis)  # of the mean, that an entry is
     centred = x - row_sum(x, axis, part)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..tape import Array, op
+from .rows import as_rows, sum_of_rows
 
 __all__ = ["linear", "matmul"]
 
@@ -69,7 +68,7 @@ def linear(x: Array, weight: Array, bias: Array = None):
         return np.dot(rows.T, as_rows(g))
 
     def dbias(g):
-        return g
+        return sum_of_rows(as_rows(g)) if np.ndim(bias) == 1 else g
 
     try:
         x_shape, (_, m) = x.shape, weight.shape
@@ -87,11 +86,6 @@ def linear(x: Array, weight: Array, bias: Array = None):
             raise ValueError(f"bias has shape {bias.shape}; it has to be ({m},)")
         y += bias
     return y.reshape(*x_shape[:-1], m), dx, dweight, dbias
-
-
-def as_rows(x: Array) -> Array:
-    """(..., k) -> (N, k). N is said, since -1 could not be told where k is 0."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def check_product(a: Array, b: Array) -> None:

@@ -41,11 +41,14 @@ def row_dot(a: Array, b: Array, axis: Axis = -1, factor: float = 1.0) -> Array:
     return np.vecdot(a, b)[..., None] * factor
 
 
-def sum_of_rows(x: Array, axes: int) -> Array:
-    """x summed over its first `axes` axes."""
-    rows = math.prod(x.shape[:axes])
-    flat = x.reshape(rows, math.prod(x.shape[axes:]))  # (..., n) -> (N, n)
-    return np.dot(repeated(1.0, rows, x.dtype), flat).reshape(x.shape[axes:])
+def sum_of_rows(x: Array) -> Array:
+    """The sum of all rows: (N, n) -> (n,)."""
+    return np.dot(repeated(1.0, len(x), x.dtype), x)
+
+
+def as_rows(x: Array) -> Array:
+    """(..., n) -> (N, n). N is said, since -1 could not be told where n is 0."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def row_maximum(x: Array, axis: Axis) -> np.ndarray:
