@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from . import tensor
 from .context import Watcher, during, recording, watching
 from .ops.rows import sum_of_rows
 from .tape import Node, Origin, Rule
@@ -113,7 +112,7 @@ def add_to_grad(gradients: dict[Origin, Gradient]) -> None:
 
 
 @overload
-def grad(
+def grad(  # pyright: ignore[reportOverlappingOverload]  (a Tensor can be iterated over)
     output: Tensor, inputs: Tensor, gradient: TensorLike | None = None, create_graph: bool = False
 ) -> Tensor: ...
 @overload
@@ -162,7 +161,7 @@ def history(output: Tensor) -> list[Node]:
     stack = list(seen)
     while stack:  # no recursion: a chain of 100,000 ops is nothing special
         node = stack.pop()
-        if node.args is None:
+        if node.freed:
             raise RuntimeError(
                 f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
                 "again, or call that backward with retain_graph=True"
@@ -177,10 +176,10 @@ def history(output: Tensor) -> list[Node]:
 
 def check_unchanged(nodes: list[Node]) -> None:
     """Refuse a graph whose numbers are no longer those that it was recorded with."""
-    if not nodes or tensor.latest_change < nodes[0].tick:
+    if not nodes or Tensor.latest_change < nodes[0].tick:
         return
     for node in nodes:
-        for origin in (node, *(node.args or ())):
+        for origin in (node, *node.args):
             if isinstance(origin, (Node, Tensor)) and origin.changed > node.tick:
                 raise RuntimeError(
                     f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
@@ -206,8 +205,8 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     tensors: dict[Any, Tensor] = {}  # {node: its value, computed again}
     rules = {}
     for node in nodes:
-        args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args or ()]
-        value, *found = node.op.fn(*args, **node.kwargs or {})
+        args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
+        value, *found = node.op.fn(*args, **node.kwargs)
         rules[node] = node.op.sorted_rules(found)
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
     return [(node, origins, slots, rules[node]) for node, origins, slots, _ in steps]

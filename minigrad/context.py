@@ -135,7 +135,8 @@ class NoGrad:
 
 def _stepped_without(generator: Generator) -> Generator:
     """The same generator, which records nothing while it runs, and leaves its reader as he is."""
-    resume, sent = generator.send, None
+    resume: Callable[[Any], Any] = generator.send
+    sent: Any = None
     while True:
         try:
             with NoGrad():

@@ -1,5 +1,10 @@
 """The referee: derivatives by the rules, held against derivatives by their definition."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from .backward import grad
@@ -10,7 +15,14 @@ class GradcheckError(AssertionError):
     """A derivative by rule that is not the numerical one."""
 
 
-def gradcheck(fn, *inputs, order=1, tolerance=1e-6, step=1e-6, seed=0):
+def gradcheck(
+    fn: Callable[..., Tensor],
+    *inputs: Any,
+    order: int = 1,
+    tolerance: float = 1e-6,
+    step: float = 1e-6,
+    seed: int = 0,
+) -> bool:
     """Check every derivative of `fn(*inputs)` against central differences, in float64.
 
     Every entry of every input of real numbers is moved by +-`step`, and the result is weighed with
@@ -21,37 +33,46 @@ def gradcheck(fn, *inputs, order=1, tolerance=1e-6, step=1e-6, seed=0):
     Returns True, or raises GradcheckError, which names the input, the entry and both values.
     """
     rng = np.random.default_rng(seed)
-    inputs = [as_float64(x) for x in inputs]
-    places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+    values = [as_float64(x) for x in inputs]
+    places = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.dtype.kind == "f"]
     if not places:
         raise TypeError("gradcheck: none of the inputs is an array of real numbers")
 
-    result = fn(*inputs)
+    result = fn(*values)
     if not isinstance(result, Tensor):
         raise TypeError(f"gradcheck: fn has to return a Tensor, not {type(result).__name__}")
     weights = rng.standard_normal(result.shape)
-    compare(fn, inputs, places, weights, tolerance, step, "gradient")
+    compare(fn, values, places, weights, tolerance, step, "gradient")
     if order > 1:
-        along = {i: rng.standard_normal(inputs[i].shape) for i in places}
+        along = {i: rng.standard_normal(values[i].shape) for i in places}
 
-        def slope(*values):
+        def slope(*moved: Any) -> Any:
             """The gradient along a random direction: as differentiable as `fn` itself."""
-            wanted = [values[i] for i in places]
-            gradients = grad(fn(*values), wanted, gradient=weights, create_graph=True)
+            wanted = [moved[i] for i in places]
+            gradients = grad(fn(*moved), wanted, gradient=weights, create_graph=True)
             return sum((g * along[i]).sum() for g, i in zip(gradients, places))
 
-        compare(slope, inputs, places, 1.0, tolerance, step, "second derivative")
+        compare(slope, values, places, 1.0, tolerance, step, "second derivative")
     return True
 
 
-def as_float64(x):
+def as_float64(x: Any) -> Any:
+    """A number or an array of real numbers as a leaf in float64; anything else as it is."""
     x = x.data if isinstance(x, Tensor) else x
     if isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
         return Tensor(np.array(x, np.float64), requires_grad=True)
     return x
 
 
-def compare(function, inputs, places, weights, tolerance, step, what):
+def compare(
+    function: Callable[..., Tensor],
+    inputs: list,
+    places: list[int],
+    weights: Any,
+    tolerance: float,
+    step: float,
+    what: str,
+) -> None:
     """Hold the gradient of (function * weights).sum() against differences, entry by entry."""
     result = function(*inputs)
     if result.requires_grad:

@@ -1,9 +1,20 @@
 """Module and Parameter: a model as a tree of Python objects."""
 
-import numpy as np
+from __future__ import annotations
 
-from .context import Scope, scope
-from .tensor import Tensor
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .context import Scope, dotted, scope
+from .tensor import Tensor, TensorLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Kind = TypeVar("Kind", bound="Module | Tensor")
 
 
 class Parameter(Tensor):
@@ -11,7 +22,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, dtype=None, name=None):
+    def __init__(self, data: TensorLike, dtype: DTypeLike | None = None, name: str | None = None):
         super().__init__(data, requires_grad=True, dtype=dtype, name=name)
 
 
@@ -26,82 +37,82 @@ class Module:
 
     training = True
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method: define one")
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         token = scope.set(Scope(self, scope.get()))
         try:
             return self.forward(*args, **kwargs)
         finally:
             scope.reset(token)
 
-    def children(self):
+    def children(self) -> Iterator[tuple[str, Module | Tensor]]:
         """(name, Module or Tensor) for all that hangs directly on this module."""
         for name, value in vars(self).items():
-            yield from found_in(name, value)
+            yield from _found_in(name, value)
 
-    def named_modules(self, prefix=""):
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) for this module (its path is "") and all within it, each once."""
         yield from self._walk(prefix, set(), Module)
 
-    def named_parameters(self, prefix=""):
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """(path, Parameter), each once, though it may be shared."""
         yield from self._walk(prefix, set(), Parameter)
 
-    def named_buffers(self, prefix=""):
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """(path, Tensor) for the tensors that are saved but not trained."""
         for path, tensor in self._walk(prefix, set(), Tensor):
             if not isinstance(tensor, Parameter):
                 yield path, tensor
 
-    def _walk(self, path, seen, kind):
+    def _walk(self, path: str, seen: set[int], kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
         if id(self) in seen:
             return
         seen.add(id(self))
-        if isinstance(self, kind):
-            yield path, self
+        if issubclass(kind, Module):
+            yield path, cast(Kind, self)
         for name, child in self.children():
-            below = f"{path}.{name}" if path else name
+            below = dotted(path, name)
             if isinstance(child, Module):
                 yield from child._walk(below, seen, kind)
             elif isinstance(child, kind) and id(child) not in seen:
                 seen.add(id(child))
                 yield below, child
 
-    def modules(self):
+    def modules(self) -> list[Module]:
         return [module for _, module in self.named_modules()]
 
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         return [parameter for _, parameter in self.named_parameters()]
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Switch dropout and the like on (or off, with False), here and in all within."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         return self.train(False)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def astype(self, dtype):
+    def astype(self, dtype: DTypeLike) -> Self:
         """Hold all parameters and buffers in another floating-point dtype."""
         for tensor in self._tensors().values():
             tensor.data = tensor.data.astype(dtype)
         return self
 
-    def _tensors(self):
+    def _tensors(self) -> dict[str, Tensor]:
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """{path: a copy of the array} of all parameters and buffers."""
         return {path: tensor.data.copy() for path, tensor in self._tensors().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the arrays of a `state_dict`. Raises ValueError, with nothing changed, unless
         the names and shapes are the same."""
         tensors = self._tensors()
@@ -123,7 +134,7 @@ class Module:
             tensor.data[...] = arrays[path]
             tensor.mark_changed()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = []
         for name, child in self.children():
             if isinstance(child, Module):
@@ -135,13 +146,13 @@ class Module:
         return f"{type(self).__name__}({inside}\n)" if lines else f"{type(self).__name__}()"
 
 
-def found_in(name, value):
+def _found_in(name: str, value: Any) -> Iterator[tuple[str, Module | Tensor]]:
     """(dotted name, Module or Tensor) for an attribute's value, looking into lists and dicts."""
     if isinstance(value, (Module, Tensor)):
         yield name, value
     elif isinstance(value, (list, tuple)):
         for i, entry in enumerate(value):
-            yield from found_in(f"{name}.{i}", entry)
+            yield from _found_in(f"{name}.{i}", entry)
     elif isinstance(value, dict):
         for key, entry in value.items():
-            yield from found_in(f"{name}.{key}", entry)
+            yield from _found_in(f"{name}.{key}", entry)

@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
 import numpy as np
 
-from . import tensor
 from .context import Scope, recording, scope, watching
 from .dtypes import make_uniform, result_in
 from .errors import explained, rules_differ, without_derivative
@@ -105,6 +104,7 @@ class Node:
         *("slots", "tick", "within"),
     )
 
+    freed = False  # whether backward has come by
     changed = 0  # the tick at which its tensor's data was changed in place
     name: str | None = None  # given by Tensor.named, which keeps the `value` too
     value: np.ndarray | None = None
@@ -120,10 +120,10 @@ class Node:
         value: np.ndarray,
     ):
         self.op = op
-        self.args: list | None = args
-        self.kwargs: dict | None = kwargs
-        self.slots: list[int] = slots
-        self.rules: list[Rule] | None = rules
+        self.args = args
+        self.kwargs = kwargs
+        self.slots = slots
+        self.rules = rules
         self.shape = value.shape
         self.dtype = value.dtype
         self.tick = tick()
@@ -136,7 +136,7 @@ class Node:
     @property
     def edges(self) -> list[tuple[Origin, int]]:
         """(origin, slot) for each argument that needs a gradient; none once it was freed."""
-        return [] if self.args is None else [(self.args[slot], slot) for slot in self.slots]
+        return [(self.args[slot], slot) for slot in self.slots]
 
     @property
     def op_name(self) -> str:
@@ -150,7 +150,8 @@ class Node:
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
-        self.args = self.kwargs = self.rules = self.value = None
+        self.freed = True
+        self.args, self.kwargs, self.slots, self.rules, self.value = [], {}, [], [], None
 
     def __repr__(self) -> str:
         """<mul (2, 3) float32, made in encoder.layers.0 at demo.py:12>"""
@@ -158,11 +159,13 @@ class Node:
         name = f"{self.name!r} = " if self.name else ""
         path = f" in {self.scope.path or type(self.scope.module).__name__}" if self.scope else ""
         file, number = self.line
-        freed = "" if self.args is not None else ", freed by backward"
+        freed = ", freed by backward" if self.freed else ""
         return f"<{name}{what}, made{path} at {Path(file).name}:{number}{freed}>"
 
 
-OPERATORS = vars(tensor)  # where the one-line methods stand that only say which op it is
+OPERATORS = (
+    Tensor.__add__.__globals__
+)  # where the one-line methods stand that only say which op it is
 
 
 @overload

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # all of these are made of tensors, so they come after this f
 # One clock for the whole process. Every recorded op and every change of a tensor's data takes its
 # next tick, so "was this changed after the op had used it?" is one comparison of two numbers.
 tick = itertools.count(1).__next__
-latest_change = 0  # the tick of the last change of any tensor's data
 
 # What NumPy's own functions do when they meet a Tensor, {np.exp: exp, ...}. An op says so itself
 # (`@op(ufunc=np.exp)`); all others are in numpy_functions.py.
@@ -48,9 +47,10 @@ class Tensor:
     node: Node | None  # the recorded op that made it; None for a leaf
 
     # Most tensors never get one of these, so they cost nothing until they are set.
-    grad: Tensor | None = None
+    grad: Tensor | Any = None  # (to an editor not only None: people write p.grad.data)
     name: str | None = None
     changed = 0  # the tick of the last change of its data; 0: never
+    latest_change = 0  # the same of all tensors together
 
     def __init__(
         self,
@@ -104,8 +104,7 @@ class Tensor:
 
     def mark_changed(self) -> None:
         """Note that the data was changed in place: backward refuses a graph that used the old."""
-        global latest_change
-        latest_change = self.changed = tick()
+        Tensor.latest_change = self.changed = tick()
         if self.node is not None:
             self.node.changed = self.changed
 
@@ -458,7 +457,9 @@ def _no_derivative(name: str) -> TypeError:
     )
 
 
-def _rebuilt(cls: type, data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+def _rebuilt(
+    cls: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any
+) -> Tensor:
     """A leaf that was pickled or copied, put together again."""
     tensor = cls.__new__(cls)
     Tensor.__init__(tensor, data, requires_grad, name=name)

@@ -104,7 +104,7 @@ def unwrapped(rule: Any) -> Any:
 def checksums(rule: Any) -> list[int]:
     """A number for each array that a rule remembers."""
     arrays = [plain(cell.cell_contents) for cell in unwrapped(rule).__closure__ or ()]
-    return [zlib.crc32(np.ascontiguousarray(a)) for a in arrays if isinstance(a, np.ndarray)]
+    return [zlib.crc32(a.tobytes()) for a in arrays if isinstance(a, np.ndarray)]
 
 
 def user_line() -> str:

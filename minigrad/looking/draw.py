@@ -9,7 +9,7 @@ import shutil
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..tensor import Tensor
 from .graph import Cluster, Graph, GraphNode, local
@@ -124,7 +124,9 @@ def add_cluster(
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
         tooltip = escaped(child.path or child.module)
-        with digraph.subgraph(name=f"{name}_{i}") as box:
+        inside = digraph.subgraph(name=f"{name}_{i}")
+        assert inside is not None  # it is, without a graph to take over
+        with inside as box:
             box.attr(label=f"<{'  '.join(filter(None, title))}>", tooltip=tooltip, **look)
             add_cluster(box, child, f"{name}_{i}", saved, output)
 
@@ -210,7 +212,8 @@ def rendered(digraph: Digraph, ending: str) -> bytes:
         return digraph.pipe(format=ending)
     import pygraphviz  # noqa: PLC0415  an extra
 
-    return pygraphviz.AGraph(string=digraph.source).draw(format=ending, prog="dot")
+    picture = pygraphviz.AGraph(string=digraph.source).draw(format=ending, prog="dot")
+    return cast(bytes, picture)
 
 
 def write(path: Path, content: bytes) -> None:

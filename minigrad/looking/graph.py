@@ -59,11 +59,11 @@ class Cluster:
 
     def walk(self) -> Iterator[Cluster]:
         """This cluster and all within it, outer before inner."""
-        stack = [self]
+        stack: list[Cluster] = [self]
         while stack:
             cluster = stack.pop()
             yield cluster
-            stack += reversed(cluster.children)
+            stack.extend(reversed(cluster.children))
 
 
 @dataclass(eq=False, repr=False)

@@ -83,7 +83,7 @@ def arguments(op: Node) -> tuple[list[tuple[str, Any]], str]:
     other arguments in short: "0.125", "-1, -2", "axis=0". None and defaults are left out."""
     signature = op.op.signature
     inputs, settings, number = [], [], False
-    for name, given in signature.bind(*op.args or (), **op.kwargs or {}).arguments.items():
+    for name, given in signature.bind(*op.args, **op.kwargs).arguments.items():
         parameter = signature.parameters[name]
         many = parameter.kind is parameter.VAR_POSITIONAL
         for i, value in enumerate(given if many else [given]):
@@ -121,7 +121,7 @@ def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
     for slot in op.slots:
-        rule = op.op.rule_for(slot, op.rules or [])
+        rule = op.op.rule_for(slot, op.rules)
         rule = rule.func if isinstance(rule, functools.partial) else rule
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned
@@ -141,9 +141,9 @@ def clusters_of(scopes: Iterable[Scope | None]) -> dict[Scope | None, Cluster]:
     root = Cluster("", "")
     clusters: dict[Scope | None, Cluster] = {None: root}
     times, within = Counter(), {}
-    for scope in scopes:
-        chain = []
-        while scope not in clusters:
+    for innermost in scopes:
+        chain, scope = [], innermost
+        while scope is not None and scope not in clusters:
             chain.append(scope)
             scope = scope.outer
         for inner in reversed(chain):
@@ -151,7 +151,7 @@ def clusters_of(scopes: Iterable[Scope | None]) -> dict[Scope | None, Cluster]:
             clusters[inner] = Cluster("", type(inner.module).__name__, outer.depth + 1, outer)
             outer.children.append(clusters[inner])
     for scope, cluster in clusters.items():
-        if cluster is root or root.children == [cluster]:
+        if scope is None or cluster.parent is None or root.children == [cluster]:
             continue  # the only outermost call is where paths begin
         path, outer = None, scope.outer
         while outer is not None and not path:  # the nearest caller that has this module
@@ -181,8 +181,8 @@ def parameter_paths(clusters: dict[Scope | None, Cluster]) -> dict[Tensor, str]:
 def common(one: Cluster, other: Cluster) -> Cluster:
     """The innermost cluster that both are in."""
     while one is not other:
-        if one.depth >= other.depth:
-            one = one.parent
-        else:
-            other = other.parent
+        if one.depth < other.depth:
+            one, other = other, one
+        assert one.parent is not None  # it is not the root, which is in every other
+        one = one.parent
     return one

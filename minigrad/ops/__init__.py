@@ -4,10 +4,18 @@ Each file names its public ops in `__all__`: they are `mg.NAME`. Ops that stand 
 for the rules of other ops.
 """
 
-from . import einsum as _einsum
-from . import elementwise, heads, loss, normalise, products, reductions, select, shape
-from . import softmax as _softmax
-from .einsum import *
+from . import (
+    elementwise,
+    heads,
+    loss,
+    normalise,
+    products,
+    reductions,
+    select,
+    shape,
+    softmaxes,
+    summation,
+)
 from .elementwise import *
 from .heads import *
 from .loss import *
@@ -16,10 +24,10 @@ from .products import *
 from .reductions import *
 from .select import *
 from .shape import *
-from .softmax import *
+from .softmaxes import *
+from .summation import *
 
 __all__: list[str] = []
-__all__ += _einsum.__all__
 __all__ += elementwise.__all__
 __all__ += heads.__all__
 __all__ += loss.__all__
@@ -28,4 +36,5 @@ __all__ += products.__all__
 __all__ += reductions.__all__
 __all__ += select.__all__
 __all__ += shape.__all__
-__all__ += _softmax.__all__
+__all__ += softmaxes.__all__
+__all__ += summation.__all__

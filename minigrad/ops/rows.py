@@ -92,7 +92,7 @@ def exp_and_sum(x: Array, axis: Axis) -> tuple[Array, Array]:
 def check_rows(x: Array, axis: Axis) -> None:
     """Raise AxisError for a number, which has no row along any axis."""
     if x.ndim == 0 and axis is not None:
-        raise np.exceptions.AxisError(axis, 0)
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension 0")
 
 
 @functools.lru_cache

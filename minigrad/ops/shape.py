@@ -148,7 +148,7 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Tens
     x = x if isinstance(x, Tensor) else Tensor(x)
     axis = normalize_axis_index(axis, x.ndim, "split")
     n = x.shape[axis]
-    if np.ndim(sections) == 0 and (sections < 1 or n % sections):
+    if isinstance(sections, (int, np.integer)) and (sections < 1 or n % sections):
         raise ValueError(
             f"split: the {n} entries along axis {axis} of shape {x.shape} cannot be cut into "
             f"{sections} equal parts; give a list of the places to cut at"

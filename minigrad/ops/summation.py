@@ -37,7 +37,7 @@ def einsum(subscripts: str, *operands: Array):
         kept = [sizes[n] for n in axes]
         if len(unique) < len(axes):  # a name that occurs twice: the gradient lies on the diagonal
             grid = np.meshgrid(*(np.arange(sizes[n]) for n in unique), indexing="ij")
-            d = put(d, tuple(grid[unique.index(n)] for n in axes), kept)
+            d = put(d, tuple(grid[unique.index(n)] for n in axes), tuple(kept))
         return d.reshape(shape)
 
     shapes = [np.shape(x) for x in operands]
