@@ -78,7 +78,7 @@ class Module:
                 yield from child._walk(below, seen, kind)
             elif isinstance(child, kind) and id(child) not in seen:
                 seen.add(id(child))
-                yield below, child
+                yield below, cast(Kind, child)
 
     def modules(self) -> list[Module]:
         return [module for _, module in self.named_modules()]
