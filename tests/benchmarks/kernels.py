@@ -6,6 +6,7 @@ every ratio to PyTorch is wrong.
 """
 
 import os
+import sys
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -25,6 +26,14 @@ def warn_of_slowing():
         names = ", ".join(found)
         print(f"The environment would slow NumPy ({names}): measured without.", flush=True)
     return bool(found)
+
+
+def restart_without_slowing():
+    """Start this process anew without those variables, where one is set: an OpenBLAS reads them
+    when it is loaded, and never again."""
+    if warn_of_slowing():
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, without_slowing(os.environ))
 
 
 def numpy_kernel():

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from itertools import cycle
+from pathlib import Path
 
 import bench
 import kernels
@@ -180,6 +181,16 @@ def test_a_line_says_when_the_environment_would_slow_numpy(names, monkeypatch, c
     assert kernels.warn_of_slowing() == bool(names)
     said = f"The environment would slow NumPy ({', '.join(names)}): measured without.\n"
     assert capsys.readouterr().out == (said if names else "")
+
+
+def test_a_profile_is_made_without_what_slows_numpy(kernel, tmp_path):
+    environment = {**worker.child_environment(1), "OPENBLAS_CORETYPE": "Nehalem"}
+    script = Path(worker.__file__).with_name("profile_step.py")
+    arguments = ["--workload", "W0", "--steps", "1", "--output", str(tmp_path)]
+    command = [sys.executable, str(script), *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.count("The environment would slow NumPy (OPENBLAS_CORETYPE)") == 1
+    assert f"products by {kernel}, threads: 1" in ended.stdout
 
 
 def test_pytorch_says_what_it_computes_with(tmp_path):
