@@ -6,6 +6,7 @@ from itertools import cycle
 from pathlib import Path
 
 import bench
+import compare
 import kernels
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from workloads import (
 
 import minitransformer as mt
 
+HERE = Path(__file__).parents[2]
 MACHINE = {"processor": "a processor", "cores": 2, "packages": {"numpy": "2.0"}}
 W0, DECODE = WORKLOADS["W0"], WORKLOADS["decode"]
 
@@ -134,6 +136,29 @@ def test_the_bench_runs_from_end_to_end(kernel, tmp_path, capsys):
     assert kernels_line in out and kernels_line in (tmp_path / "bench.md").read_text()
     report = json.loads((tmp_path / "bench.json").read_text())
     assert [result["kernel"] for result in report["results"]] == [kernel] * 3
+
+
+def test_two_checkouts_are_compared_from_end_to_end(monkeypatch, capsys):
+    monkeypatch.setattr(compare, "WARM_UP", 1)
+    monkeypatch.setattr(compare, "LEAST", 1)
+    assert compare.main([str(HERE), "--pairs", "1", "--seconds", "0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    measured = [line.split(":")[0] for line in lines[lines.index(compare.HEAD) + 1 :]]
+    assert measured == list(WORKLOADS)
+
+
+def test_the_packages_compared_are_those_of_the_checkouts(tmp_path, capsys):
+    for package in ("minigrad", "minitransformer"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise ValueError('the other one')")
+    arguments = ["-w", "W0", "--pairs", "1", "--seconds", "0"]
+    assert compare.main([str(HERE), str(tmp_path), *arguments]) == 2
+    assert "failed: ValueError: the other one" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path, capsys):
+    assert compare.main([str(tmp_path)]) == 2
+    assert "is no checkout of this project: it has no minigrad" in capsys.readouterr().err
 
 
 def test_a_child_has_all_of_the_environment_but_what_slows_numpy(monkeypatch):

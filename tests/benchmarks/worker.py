@@ -33,11 +33,12 @@ class LeftOut(Exception):
 
 class Worker:
     """The parent's end. The process imports its framework at once; the model is made and warmed up
-    by the first `run`, so that of two workers one can rest while the other computes."""
+    by the first `run`, so that of two workers one can rest while the other computes. Packages are
+    looked for in the folder `packages` first."""
 
     numbers = count()
 
-    def __init__(self, framework, workload, problem, threads):
+    def __init__(self, framework, workload, problem, threads, packages=None):
         self.framework, self.workload, self.threads = framework, workload, threads
         self.log = Path(problem).with_name(f"worker-{next(self.numbers)}.log")
         self.steps_per_block = 1
@@ -49,7 +50,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=child_environment(threads),
+                env=child_environment(threads, packages),
             )
 
     def block(self):
@@ -88,12 +89,13 @@ class Worker:
             self.process.communicate()  # waits for its end and closes the pipes
 
 
-def child_environment(threads):
+def child_environment(threads, packages=None):
     """Ours, without what slows NumPy alone, and with this number of threads."""
+    path = [*([str(packages)] if packages else []), *sys.path]
     return {
         **without_slowing(os.environ),
         **dict.fromkeys(THREADS, str(threads)),
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONPATH": os.pathsep.join(path),
     }
 
 
