@@ -17,7 +17,8 @@ from statistics import median
 
 import numpy as np
 from frameworks import BASELINE, FRAMEWORKS
-from report import around, insert, save, tables
+from kernels import warn_of_slowing
+from report import around, insert, measured_on, save, tables
 from rounds import paired_ratio, quiet_rounds, race, typical_time
 from with_minitransformer import new_model
 from worker import LeftOut, Worker
@@ -57,16 +58,15 @@ def main(arguments=None):
         Path(options.output).mkdir(parents=True, exist_ok=True)
         if options.into:
             around(options.into)  # not only after a minute's work
+        warn_of_slowing()
         frameworks = taking_part(options)
-        busy = os.getloadavg()[0]
-        if busy > 0.5:
-            print(f"The machine is busy (load {busy:.1f}): the numbers will be noisy.")
+        warn_of_load()
         results = []
         for name in options.workloads or (DAILY if options.quick else WORKLOADS):
             results += measure(WORKLOADS[name], frameworks, form, rounds, options)
         if not results:
             raise ValueError("none of the chosen frameworks does any of the chosen workloads")
-        print(f"\n{tables(results)}\n")
+        print(f"\n{tables(results)}\n\n{measured_on(results, machine(options))}\n")
         for path in save(Path(options.output), results, machine(options)):
             print(f"written: {path}")
         if options.into:
@@ -123,6 +123,12 @@ def at_least_one(text):
     return int(text)
 
 
+def warn_of_load():
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"The machine is busy (load {busy:.1f}): the numbers will be noisy.")
+
+
 def taking_part(options):
     """The frameworks that were asked for and are installed."""
     names = options.frameworks or [n for n, f in FRAMEWORKS.items() if f.daily or not options.quick]
@@ -139,12 +145,7 @@ def measure(workload, frameworks, form, rounds, options):
     """Time one workload in all frameworks: a list of results, one a framework."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        problem = Path(folder, "problem.npz")
-        weights = new_model(workload, options.seed).state_dict()
-        if not workload.trains:
-            weights = never_end(weights)
-        save_problem(problem, weights, make_data(workload, options.seed))
-
+        problem = save_new_problem(folder, workload, options.seed)
         workers, outcomes = {}, {}
         for framework in frameworks:
             if not (workload.trains or framework.decodes):
@@ -156,6 +157,7 @@ def measure(workload, frameworks, form, rounds, options):
                 print(f"{framework.title} is left out: {reason}")
                 continue
             workers[framework.name], outcomes[framework.name] = worker, outcome
+            print(f"{workload.name}: {framework.title} computes with {worker.kernel}")
         check_agreement(workload, outcomes)
         if not workers:
             return []
@@ -164,6 +166,16 @@ def measure(workload, frameworks, form, rounds, options):
         if (quiet := quiet_rounds(times)) < rounds:
             print(f"{workload.name}: only {quiet} of {len(times)} rounds were undisturbed.")
         return [result(worker, outcomes, times) for worker in workers.values()]
+
+
+def save_new_problem(folder, workload, seed):
+    """Weights and data in a file, whose path is returned."""
+    path = Path(folder, "problem.npz")
+    weights = new_model(workload, seed).state_dict()
+    if not workload.trains:
+        weights = never_end(weights)
+    save_problem(path, weights, make_data(workload, seed))
+    return path
 
 
 def best_worker(framework, workload, problem, form, options, stack):
@@ -222,6 +234,7 @@ def result(worker, outcomes, times):
         "workload": worker.workload.name,
         "framework": name,
         "threads": worker.threads,
+        "kernel": worker.kernel,
         "ms": typical_time(times, name),
         "ratio": ratio,  # with its quartiles
         "low": low,

@@ -2,7 +2,8 @@
 
 Such a file has a class `Stepper(workload, weights, data, **settings)` whose `step()` makes one
 training step and returns the loss, and where it `decodes` a class `Decoder` of the same form whose
-`step()` returns the ids that were written.
+`step()` returns the ids that were written. Where the matrix products are not NumPy's, a function
+`kernel()` says what computes them.
 """
 
 from dataclasses import dataclass, field

@@ -9,7 +9,9 @@ import argparse
 import time
 from pathlib import Path
 
+from kernels import numpy_kernel, restart_without_slowing
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 from with_minitransformer import Stepper, new_model
 from workloads import WORKLOADS, make_data
 
@@ -18,14 +20,16 @@ import minigrad as mg
 SHOWN = 20  # bars
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description="Profile training steps, by op and by module.")
     training = [name for name, workload in WORKLOADS.items() if workload.trains]
     parser.add_argument("--workload", choices=training, default="W1")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1, help="of the BLAS (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/profile"))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     workload = WORKLOADS[options.workload]
+    threadpool_limits(options.threads)
     stepper = Stepper(workload, new_model(workload).state_dict(), make_data(workload, seed=0))
     for _ in range(3):
         stepper.step()
@@ -38,7 +42,8 @@ def main():
     within = sum(row.seconds for row in profile.by_op().values())
     print(
         f"\n{options.workload}: {elapsed / options.steps * 1e3:.2f} ms a step; in ops and rules "
-        f"{within / elapsed:.0%}, the rest is the tape, the optimiser and the measuring"
+        f"{within / elapsed:.0%}, the rest is the tape, the optimiser and the measuring; "
+        f"products by {numpy_kernel()}, threads: {options.threads}"
     )
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "profile.svg"
@@ -64,4 +69,5 @@ def draw(profile, options):
 
 
 if __name__ == "__main__":
+    restart_without_slowing()
     main()

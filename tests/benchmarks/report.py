@@ -64,7 +64,7 @@ def save(folder, results, machine):
     paths = [folder / "bench.json", folder / "bench.md"]
     report = {"machine": machine, "results": results}
     paths[0].write_text(json.dumps(report, indent=1) + "\n")
-    paths[1].write_text(tables(results) + "\n")
+    paths[1].write_text(f"{tables(results)}\n\n{measured_on(results, machine)}\n")
     if Figure and any(result["ratio"] for result in results):
         paths.append(folder / "bench.svg")
         with rc_context({"svg.hashsalt": "bench"}):  # equal numbers give an equal file
@@ -75,10 +75,20 @@ def save(folder, results, machine):
 def insert(path, results, machine):
     """Put the ratios, and what they were measured on, between the two marks of a Markdown file."""
     before, after = around(path)
-    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    measured_on = f"{machine['processor']}, {machine['cores']} cores; {versions}."
-    lines = [START, table("time as a ratio to PyTorch", results, ratio), "", measured_on, END]
+    ratios = table("time as a ratio to PyTorch", results, ratio)
+    lines = [START, ratios, "", measured_on(results, machine), END]
     path.write_text(before + "\n".join(lines) + after)
+
+
+def measured_on(results, machine):
+    """The line below the table: processor, versions, and the kernel of each framework's BLAS."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    users = {}  # {kernel: titles of the frameworks that compute with it}
+    for name in named(results, "framework", FRAMEWORKS):
+        for kernel in dict.fromkeys(r["kernel"] for r in results if r["framework"] == name):
+            users.setdefault(kernel, []).append(FRAMEWORKS[name].title)
+    kernels = "; ".join(f"{kernel} ({', '.join(titles)})" for kernel, titles in users.items())
+    return f"{machine['processor']}, {machine['cores']} cores; {versions}. Kernels: {kernels}."
 
 
 def around(path):

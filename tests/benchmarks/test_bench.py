@@ -1,12 +1,20 @@
+import json
+import os
+import subprocess
+import sys
 from itertools import cycle
+from pathlib import Path
 
 import bench
+import compare
+import kernels
 import numpy as np
 import pytest
 import with_minitransformer
 import with_products
 import worker
-from frameworks import FRAMEWORKS, OURS
+import workloads
+from frameworks import BASELINE, FRAMEWORKS, OURS
 from report import END, START, insert, save, tables
 from rounds import paired_ratio, quiet_rounds, race, typical_time
 from workloads import (
@@ -21,6 +29,8 @@ from workloads import (
 
 import minitransformer as mt
 
+HERE = Path(__file__).parents[2]
+MACHINE = {"processor": "a processor", "cores": 2, "packages": {"numpy": "2.0"}}
 W0, DECODE = WORKLOADS["W0"], WORKLOADS["decode"]
 
 
@@ -41,8 +51,15 @@ def test_our_decoder_writes_as_many_tokens_for_every_sentence():
 def test_the_data_has_sources_of_several_lengths_and_shifted_targets():
     src, tgt_in, tgt_out = batches(make_data(WORKLOADS["W1"], 0))[0]
     assert src.shape == tgt_in.shape == (64, 10)
-    assert set((src != mt.vocab.PAD).sum(axis=1)) == {5, 6, 7, 8, 9, 10}
+    assert set((src != workloads.PAD).sum(axis=1)) == {5, 6, 7, 8, 9, 10}
     np.testing.assert_array_equal(tgt_in[:, 1:], tgt_out[:, :-1])
+
+
+def test_the_special_tokens_given_to_the_others_are_ours():
+    batch = mt.make_batch([([5, 6], [7]), ([5], [7])])
+    pad, start, end = workloads.PAD, workloads.START, workloads.END
+    assert batch.src.tolist() == [[5, 6, end], [5, end, pad]]
+    assert batch.tgt_in.tolist() == [[start, 7]] * 2
 
 
 def test_the_positions_given_to_the_others_are_ours():
@@ -108,12 +125,104 @@ def test_different_losses_are_an_error_that_names_the_frameworks():
     bench.check_agreement(W0, losses)
 
 
-def test_the_bench_runs_from_end_to_end(tmp_path, capsys):
+def test_the_bench_runs_from_end_to_end(kernel, tmp_path, capsys):
     arguments = ["--quick", "--workloads", "W0", "--rounds", "1", "--output", str(tmp_path)]
     measured = [OURS, "two-workers", "products"]
     assert bench.main([*arguments, "--frameworks", *measured, "--threads", "1"]) == 0
-    assert "W0: overhead only" in capsys.readouterr().out
-    assert {"bench.json", "bench.md"} <= {path.name for path in tmp_path.iterdir()}
+    out = capsys.readouterr().out
+    assert "W0: overhead only" in out
+    assert f"W0: minitransformer computes with {kernel}\n" in out
+    kernels_line = f"Kernels: {kernel} (minitransformer, two workers, products alone)."
+    assert kernels_line in out and kernels_line in (tmp_path / "bench.md").read_text()
+    report = json.loads((tmp_path / "bench.json").read_text())
+    assert [result["kernel"] for result in report["results"]] == [kernel] * 3
+
+
+def test_two_checkouts_are_compared_from_end_to_end(monkeypatch, capsys):
+    monkeypatch.setattr(compare, "WARM_UP", 1)
+    monkeypatch.setattr(compare, "LEAST", 1)
+    assert compare.main([str(HERE), "--pairs", "1", "--seconds", "0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    measured = [line.split(":")[0] for line in lines[lines.index(compare.HEAD) + 1 :]]
+    assert measured == list(WORKLOADS)
+
+
+def test_the_packages_compared_are_those_of_the_checkouts(tmp_path, capsys):
+    for package in ("minigrad", "minitransformer"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise ValueError('the other one')")
+    arguments = ["-w", "W0", "--pairs", "1", "--seconds", "0"]
+    assert compare.main([str(HERE), str(tmp_path), *arguments]) == 2
+    assert "failed: ValueError: the other one" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path, capsys):
+    assert compare.main([str(tmp_path)]) == 2
+    assert "is no checkout of this project: it has no minigrad" in capsys.readouterr().err
+
+
+def test_a_child_has_all_of_the_environment_but_what_slows_numpy(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "1024")
+    monkeypatch.setenv("OPENBLAS_VERBOSE", "0")
+    child = worker.child_environment(threads=3)
+    assert os.environ.keys() - child.keys() == {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+    changed = {*worker.THREADS, "PYTHONPATH"}
+    kept = os.environ.keys() & child.keys() - changed
+    assert "OPENBLAS_VERBOSE" in kept and all(child[name] == os.environ[name] for name in kept)
+    assert {child[name] for name in worker.THREADS} == {"3"}
+
+
+@pytest.fixture
+def kernel():
+    """NumPy's in a process that nothing slows; in this one it may be another."""
+    command = [sys.executable, "-c", "import kernels; print(kernels.numpy_kernel())"]
+    environment = worker.child_environment(1)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return ended.stdout.strip()
+
+
+def kernel_of_a_worker(framework, folder):
+    problem = bench.save_new_problem(folder, W0, seed=0)
+    one = worker.Worker(FRAMEWORKS[framework], W0, problem, threads=1)
+    one.run(1)
+    one.stop()
+    return one.kernel
+
+
+def test_a_worker_is_not_slowed(kernel, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    assert kernel_of_a_worker(OURS, tmp_path) == kernel
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["OPENBLAS_CORETYPE"], ["OPENBLAS_L2_SIZE"], list(kernels.SLOWING)]
+)
+def test_a_line_says_when_the_environment_would_slow_numpy(names, monkeypatch, capsys):
+    for name in kernels.SLOWING:
+        monkeypatch.delenv(name, raising=False)
+    for name in names:
+        monkeypatch.setenv(name, "1024")
+    assert kernels.warn_of_slowing() == bool(names)
+    said = f"The environment would slow NumPy ({', '.join(names)}): measured without.\n"
+    assert capsys.readouterr().out == (said if names else "")
+
+
+def test_a_profile_is_made_without_what_slows_numpy(kernel, tmp_path):
+    environment = {**worker.child_environment(1), "OPENBLAS_CORETYPE": "Nehalem"}
+    script = Path(worker.__file__).with_name("profile_step.py")
+    arguments = ["--workload", "W0", "--steps", "1", "--output", str(tmp_path)]
+    command = [sys.executable, str(script), *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.count("The environment would slow NumPy (OPENBLAS_CORETYPE)") == 1
+    assert f"products by {kernel}, threads: 1" in ended.stdout
+
+
+def test_pytorch_says_what_it_computes_with(tmp_path):
+    torch = pytest.importorskip("torch")
+    kernel = kernel_of_a_worker(BASELINE, tmp_path)
+    assert kernel.endswith(f", {torch.backends.cpu.get_cpu_capability()}")
+    assert kernel.startswith("MKL for " if torch.backends.mkl.is_available() else "")
 
 
 def test_a_worker_that_fails_says_how(tmp_path):
@@ -134,13 +243,13 @@ def test_a_worker_that_was_killed_says_so(tmp_path):
 def test_the_ratios_go_between_the_marks_of_a_file_and_replace_the_old_ones(tmp_path):
     path = tmp_path / "page.md"
     path.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-    machine = {"processor": "a processor", "cores": 2, "packages": {"numpy": "2.0"}}
-    result = {"workload": "W0", "framework": OURS, "ratio": 0.5}
+    result = {"workload": "W0", "framework": OURS, "ratio": 0.5, "kernel": "openblas Zen"}
     for _ in range(2):
-        insert(path, [result], machine)
+        insert(path, [result], MACHINE)
     text = path.read_text()
     assert text.startswith(f"before\n{START}\n") and text.endswith(f"{END}\nafter\n")
-    assert "old" not in text and text.count("0.50") == 1 and "2 cores; numpy 2.0." in text
+    assert "old" not in text and text.count("0.50") == 1
+    assert "2 cores; numpy 2.0. Kernels: openblas Zen (minitransformer)." in text
 
 
 def test_a_file_without_a_place_for_the_ratios_is_refused(tmp_path, capsys):
@@ -158,6 +267,7 @@ def test_the_tables_have_a_row_for_each_workload_and_the_picture_a_dot(tmp_path)
             "framework": f,
             "ms": 10.0,
             "ratio": 0.5,
+            "kernel": "openblas Zen",
             **common,
         }
         for w in ("W0", "W1")
@@ -168,5 +278,5 @@ def test_the_tables_have_a_row_for_each_workload_and_the_picture_a_dot(tmp_path)
     cells = [[cell.strip() for cell in line.strip("|").split("|")][1:] for line in ratios[2:]]
     everyone, one = ["0.50"] * len(FRAMEWORKS), ["0.50"] + ["-"] * (len(FRAMEWORKS) - 1)
     assert cells == [everyone, everyone, one]
-    for path in save(tmp_path, results, {}):
+    for path in save(tmp_path, results, MACHINE):
         assert path.stat().st_size > 0

@@ -1,6 +1,9 @@
 """PyTorch on the CPU: its fused attention, its fused Adam, and as little Python as can be."""
 
 import math
+import os
+import re
+import tempfile
 from itertools import cycle
 
 import numpy as np
@@ -91,6 +94,32 @@ def parameter(name, weight):
 
 def may_be_seen(src):
     return (src != PAD)[:, None, None, :]  # (B, 1, 1, S)
+
+
+def kernel():
+    """The BLAS, and the instructions of PyTorch's own loops. What MKL takes the processor for may
+    be less than these, and decides how fast a product is: "MKL for Intel Architecture processors,
+    AVX512"."""
+    blas = re.search(r"BLAS_INFO=(\w+)|$", torch.__config__.show())[1] or "a BLAS"
+    if torch.backends.mkl.is_available():
+        said = re.search(r"Intel\(R\) 64 architecture (.*?),", told_by_mkl())
+        blas = "MKL" + (f" for {said[1].replace('(R)', '')}" if said else "")
+    return f"{blas}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def told_by_mkl():
+    """What MKL prints about itself at a product: it tells in no other way."""
+    a, stdout = torch.ones(2, 2), os.dup(1)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):
+                torch.mm(a, a)
+        finally:
+            os.dup2(stdout, 1)
+            os.close(stdout)
+        file.seek(0)
+        return file.read().decode()
 
 
 class Stepper:

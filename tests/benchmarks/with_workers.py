@@ -1,24 +1,44 @@
 """This project with several processes that share each batch, as `train --workers` has them."""
 
+import math
 import multiprocessing
 import os
 from threading import Thread
 
 import with_minitransformer
 
-from minitransformer.parallel import run_workers
+import minitransformer as mt
+
+try:  # no public name
+    from minitransformer.training.parallel import run_workers
+except ImportError:
+    from minitransformer.parallel import run_workers
+
+
+class OneOfSeveral(with_minitransformer.Stepper):
+    def join(self, group):
+        self.group = group
+        group.attach(self.optimizer)
+
+    def step(self):
+        self.optimizer.zero_grad()
+        batch, weight = self.group.share(next(self.batches))
+        loss = mt.batch_loss(self.model, batch) * weight
+        loss.backward()
+        _, loss = self.group.step(self.optimizer, math.inf, loss.item())
+        return loss
 
 
 class Stepper:
     """The stepper of one process in each of several, which wait until all are to take a step."""
 
     def __init__(self, workload, weights, data, workers):
-        stepper = with_minitransformer.Stepper(workload, weights, data)
+        stepper = OneOfSeveral(workload, weights, data)
         ends, others = zip(*(multiprocessing.Pipe() for _ in range(workers)))
 
         def work(group):
-            stepper.group, turn = group, others[group.rank]
-            group.attach(stepper.optimizer)
+            stepper.join(group)
+            turn = others[group.rank]
             while os.getppid() == group.parent:
                 if turn.poll(1):  # seconds; then it looks whether it is still wanted
                     turn.recv()

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from frameworks import FRAMEWORKS
+from kernels import numpy_kernel, without_slowing
 from workloads import WORKLOADS, load_problem
 
 THREADS = (  # what the BLAS and OpenMP libraries and JAX read their number of threads from
@@ -32,15 +33,16 @@ class LeftOut(Exception):
 
 class Worker:
     """The parent's end. The process imports its framework at once; the model is made and warmed up
-    by the first `run`, so that of two workers one can rest while the other computes."""
+    by the first `run`, so that of two workers one can rest while the other computes. Packages are
+    looked for in the folder `packages` first."""
 
     numbers = count()
 
-    def __init__(self, framework, workload, problem, threads):
+    def __init__(self, framework, workload, problem, threads, packages=None):
         self.framework, self.workload, self.threads = framework, workload, threads
         self.log = Path(problem).with_name(f"worker-{next(self.numbers)}.log")
         self.steps_per_block = 1
-        self.peak_mb = None
+        self.peak_mb = self.kernel = None  # known after the first `run`
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, __file__, framework.name, workload.name, str(problem)],
@@ -48,11 +50,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={
-                    **os.environ,
-                    **dict.fromkeys(THREADS, str(threads)),
-                    "PYTHONPATH": os.pathsep.join(sys.path),
-                },
+                env=child_environment(threads, packages),
             )
 
     def block(self):
@@ -68,7 +66,7 @@ class Worker:
         except BrokenPipeError:
             pass  # it has ended, and `answer` says so
         answer = self.answer()
-        self.peak_mb = answer["peak_mb"]
+        self.peak_mb, self.kernel = answer["peak_mb"], answer["kernel"]
         return answer
 
     def answer(self):
@@ -91,6 +89,16 @@ class Worker:
             self.process.communicate()  # waits for its end and closes the pipes
 
 
+def child_environment(threads, packages=None):
+    """Ours, without what slows NumPy alone, and with this number of threads."""
+    path = [*([str(packages)] if packages else []), *sys.path]
+    return {
+        **without_slowing(os.environ),
+        **dict.fromkeys(THREADS, str(threads)),
+        "PYTHONPATH": os.pathsep.join(path),
+    }
+
+
 def main(framework, workload, problem):
     """The child's end: for each line with a number of steps that many steps, and a line of JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who stops us
@@ -104,6 +112,7 @@ def main(framework, workload, problem):
     try:
         module = importlib.import_module(framework.module)
         make = module.Stepper if workload.trains else module.Decoder
+        kernel = getattr(module, "kernel", numpy_kernel)()
         stepper = None
         for line in sys.stdin:
             stepper = stepper or make(workload, *load_problem(problem), **framework.settings)
@@ -112,7 +121,7 @@ def main(framework, workload, problem):
                 start = time.perf_counter()
                 results.append(stepper.step())
                 ms.append(1000 * (time.perf_counter() - start))
-            answer(ms=ms, results=results, peak_mb=peak_mb())
+            answer(ms=ms, results=results, peak_mb=peak_mb(), kernel=kernel)
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
         raise  # the whole traceback goes into the log
