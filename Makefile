@@ -5,15 +5,16 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove bench bench-quick bench-readme profile pictures clean
+.PHONY: help demo test lint prove bench bench-quick bench-readme compare profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make test      run the whole test suite"
-	@echo "make lint      check style and formatting"
+	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
 	@echo "make bench     training and decoding, timed beside PyTorch, JAX and others (bench-quick: a"
 	@echo "               minute of it, bench-readme: for the README's table)"
+	@echo "make compare   this checkout timed against another one: make compare OLD=../before"
 	@echo "make profile   where a training step spends its time"
 	@echo "make pictures  make the pictures of the README again"
 	@echo "make clean     remove the virtual environment and all that was made (runs/ stays)"
@@ -35,9 +36,10 @@ demo: $(VENV)/pictures.done
 test: $(VENV)/test.done
 	$(RUN) -m pytest
 
-lint: $(VENV)/test.done
+lint: $(VENV)/lint.done
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m pyright --pythonpath $(RUN) minigrad minitransformer demos tests/typed_uses.py
 
 prove: $(VENV)/test.done
 	$(RUN) tests/minigrad/prove.py
@@ -50,6 +52,10 @@ bench-quick: $(VENV)/bench.done
 
 bench-readme: $(VENV)/bench.done
 	$(RUN) tests/benchmarks/bench.py --quick --into README.md
+
+compare: $(VENV)/pictures.done
+	@test -n "$(OLD)" || { echo "Name the checkout to compare with: make compare OLD=../before"; exit 1; }
+	$(RUN) tests/benchmarks/compare.py $(OLD) $(NEW)
 
 profile: $(VENV)/pictures.done
 	$(RUN) tests/benchmarks/profile_step.py
@@ -71,6 +77,7 @@ $(VENV)/%.done: setup.cfg | $(VENV)/bin/python
 
 $(VENV)/pictures.done: EXTRAS := pictures
 $(VENV)/test.done: EXTRAS := pictures,test
+$(VENV)/lint.done: EXTRAS := pictures,lint
 $(VENV)/bench.done: EXTRAS := bench
 
 $(VENV)/bin/python:

@@ -215,6 +215,9 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
         return record(definition, result, dtype, needing, kept, kwargs)
 
     call.fn = fn  # type: ignore[attr-defined]
+    call.__signature__ = definition.signature.replace(  # type: ignore[attr-defined]
+        return_annotation=Tensor  # so that help() says what a call gives
+    )
     if ufunc is not None:
         numpy_functions[ufunc] = call
     return call
