@@ -11,7 +11,7 @@ import numpy as np
 
 from .context import Watcher, during, recording, watching
 from .ops.rows import sum_of_rows
-from .tape import Node, Origin, Rule
+from .tape import Node, Origin
 from .tensor import Tensor, TensorLike, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
@@ -50,8 +50,8 @@ def backpropagate(
             node, origins, slots, rules = steps.pop()  # the latest: all that used it was passed
             g = gradients.take(node, node in wanted)
             for slot in slots:
-                rule = node.op.rule_for(slot, rules)
-                gradients.add(origins[slot], rule(g), node)
+                d = rules[slot](g)
+                gradients.add(origins[slot], d, node)
         return gradients.finished()
 
 
@@ -149,7 +149,7 @@ def grad(
 
 # ---- the recorded graph, as steps to go back along
 
-Steps: TypeAlias = list[tuple[Node, list, list[int], list[Rule]]]  # oldest first
+Steps: TypeAlias = list[tuple[Node, list, list[int], Any]]  # (node, origins, slots, rules by slot)
 
 
 def history(output: Tensor) -> list[Node]:
@@ -207,7 +207,7 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
         value, *found = node.op.fn(*args, **node.kwargs)
-        rules[node] = node.op.sorted_rules(found)
+        rules[node] = node.op.rules_by_slot(found, len(args))
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
     return [(node, origins, slots, rules[node]) for node, origins, slots, _ in steps]
 
@@ -215,7 +215,7 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
 def watched(steps: Steps, watcher: Watcher) -> Steps:
     """The steps with the rules run by whoever watches."""
     return [
-        (node, origins, slots, [watcher.watched_rule(node, rule) for rule in rules])
+        (node, origins, slots, {slot: watcher.watched_rule(node, rules[slot]) for slot in slots})
         for node, origins, slots, rules in steps
     ]
 

@@ -8,6 +8,7 @@ import itertools
 import sys
 import types
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
@@ -33,6 +34,9 @@ class Op(Protocol[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
 
 
+FREED: Any = []  # in place of what a node held, once backward has come by
+
+
 class Definition:
     """An op as its source defines it: a function, and which of its inputs have a rule."""
 
@@ -52,9 +56,8 @@ class Definition:
             )
         self.inputs = [parameters[i].name for i in self.slots]
         self.rule_names = [f"d{name}" for name in self.inputs]
-        self.number = {slot: number for number, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
-        self.tried = False  # whether a call has shown that it returns the rules that it defines
+        self.first = not self.many and self.slots == [*range(len(self.slots))]  # inputs come first
 
     def slots_among(self, count: int) -> Sequence[int]:
         """Which of `count` arguments are inputs that have a rule."""
@@ -70,23 +73,32 @@ class Definition:
             args, kwargs = bound.args, bound.kwargs
         return args, {name: without_derivative(value) for name, value in kwargs.items()}
 
+    def rules_by_slot(self, rules: list[Rule], count: int) -> list[Rule]:
+        """The rules that a call has returned, the one for argument number i at place i.
+
+        Each goes to the input that it is named for. Raises TypeError where one is missing, or is
+        named for none.
+        """
+        i = 0
+        for name in self.rule_names:  # (this is done at every call: a loop over `zip` takes longer)
+            if i == len(rules) or getattr(rules[i], "__name__", None) != name:
+                break
+            i += 1
+        if i < len(rules) or i < len(self.rule_names):
+            rules = self.sorted_rules(rules)
+        if self.first:
+            return rules
+        placed: list[Any] = [None] * count
+        for number, slot in enumerate(self.slots_among(count)):
+            placed[slot] = partial(rules[0], i=number) if self.many else rules[number]
+        return placed
+
     def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
-        """The rules that a call has returned, in the order of the inputs that they are named for.
-        Raises TypeError where one is missing, or is named for none."""
+        """The rules in the order of the inputs that they are named for."""
         names = [getattr(rule, "__name__", None) for rule in rules]
         if sorted(map(str, names)) != sorted(self.rule_names):
             raise TypeError(rules_differ(self.name, names, self.rule_names))
         return [rules[names.index(name)] for name in self.rule_names]
-
-    def rule_for(self, slot: int, rules: list[Rule]) -> Rule:
-        """The one of the rules that gives the gradient of the argument number `slot`."""
-        if self.many:
-            return functools.partial(rules[0], i=slot - self.slots[0])
-        number = self.number[slot]
-        rule = rules[number]
-        if rule.__name__ == self.rule_names[number]:
-            return rule
-        return self.sorted_rules(rules)[number]  # another branch returns them in another order
 
 
 class Node:
@@ -94,8 +106,7 @@ class Node:
 
     `args` are the call's arguments, where a tensor stands as its *origin*: the Node that made it,
     or the leaf Tensor itself. They are the graph, and with `op` they suffice to compute it again.
-    `slots` are the numbers of those arguments that need a gradient, and `rules` what gives it, one
-    for each input of the op.
+    `slots` are the numbers of those arguments that need a gradient, and `rules[slot]` gives it.
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 
@@ -104,7 +115,6 @@ class Node:
         *("slots", "tick", "within"),
     )
 
-    freed = False  # whether backward has come by
     changed = 0  # the tick at which its tensor's data was changed in place
     name: str | None = None  # given by Tensor.named, which keeps the `value` too
     value: np.ndarray | None = None
@@ -139,6 +149,11 @@ class Node:
         return [(self.args[slot], slot) for slot in self.slots]
 
     @property
+    def freed(self) -> bool:
+        """Whether backward has come by."""
+        return self.args is FREED
+
+    @property
     def op_name(self) -> str:
         return self.op.name
 
@@ -150,8 +165,10 @@ class Node:
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
-        self.freed = True
-        self.args, self.kwargs, self.slots, self.rules, self.value = [], {}, [], [], None
+        self.args = self.slots = self.rules = FREED
+        self.kwargs = {}
+        if self.value is not None:
+            self.value = None
 
     def __repr__(self) -> str:
         """<mul (2, 3) float32, made in encoder.layers.0 at demo.py:12>"""
@@ -163,9 +180,8 @@ class Node:
         return f"<{name}{what}, made{path} at {Path(file).name}:{number}{freed}>"
 
 
-OPERATORS = (
-    Tensor.__add__.__globals__
-)  # where the one-line methods stand that only say which op it is
+# Where the one-line methods stand that only say which op it is.
+OPERATORS = Tensor.__add__.__globals__
 
 
 @overload
@@ -197,7 +213,7 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
     other rules than it defines.
     """
     if fn is None:
-        return functools.partial(op, cast=cast, ufunc=ufunc)
+        return partial(op, cast=cast, ufunc=ufunc)
     definition = Definition(fn, cast)
 
     @functools.wraps(fn)
@@ -257,9 +273,7 @@ def record(
 ) -> Tensor:
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
     value, *rules = result if type(result) is tuple else (result,)
-    if not op.tried or len(rules) != len(op.rule_names):
-        rules = op.sorted_rules(rules)
-        op.tried = True
+    rules = op.rules_by_slot(rules, len(kept))
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
         value = result_in(value, dtype) if op.cast else np.asarray(value)

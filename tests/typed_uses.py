@@ -15,7 +15,6 @@ from typing import Any, assert_type
 import numpy as np
 
 import minigrad as mg
-import minitransformer as mt
 
 rng = np.random.default_rng(0)
 
@@ -63,7 +62,7 @@ assert_type(x.swapaxes(0, 1), mg.Tensor)
 assert_type(x.softmax(axis=-1), mg.Tensor)
 assert_type(x.exp().log().sqrt().tanh().relu().sigmoid(), mg.Tensor)
 assert_type(x.astype(np.float64), mg.Tensor)
-assert_type([row for row in x], list[mg.Tensor])
+assert_type(list(x), list[mg.Tensor])
 
 # ---- ops
 

@@ -121,7 +121,7 @@ def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
     for slot in op.slots:
-        rule = op.op.rule_for(slot, op.rules)
+        rule = op.rules[slot]
         rule = rule.func if isinstance(rule, functools.partial) else rule
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned
