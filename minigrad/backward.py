@@ -11,7 +11,7 @@ import numpy as np
 
 from .context import Watcher, during, recording, watching
 from .ops.rows import sum_of_rows
-from .tape import Node, Origin
+from .tape import FREED, Node, Origin
 from .tensor import Tensor, TensorLike, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
@@ -161,7 +161,7 @@ def history(output: Tensor) -> list[Node]:
     stack = list(seen)
     while stack:  # no recursion: a chain of 100,000 ops is nothing special
         node = stack.pop()
-        if node.freed:
+        if node.args is FREED:
             raise RuntimeError(
                 f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
                 "again, or call that backward with retain_graph=True"
