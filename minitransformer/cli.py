@@ -11,14 +11,14 @@ import numpy as np
 import minigrad as mg
 
 from . import tasks
-from .batching import make_batch
-from .config import SIZES
-from .metrics import batch_loss, evaluate
-from .parallel import started_by_mpi
-from .pictures import save_pictures
-from .positions import POSITIONS
+from .looking.pictures import save_pictures
+from .models.config import SIZES
+from .models.positions import POSITIONS
 from .run import PICTURES, load
-from .train import TrainingSettings, train
+from .text.batching import make_batch
+from .training.metrics import batch_loss, evaluate
+from .training.parallel import started_by_mpi
+from .training.trainer import TrainingSettings, train
 
 
 class Parser(argparse.ArgumentParser):

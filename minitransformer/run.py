@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from . import tasks
-from .batching import source_rows
-from .config import TransformerConfig
-from .decode import greedy_decode
-from .transformer import Transformer
-from .vocab import Vocabulary
+from .decoding.greedy import greedy_decode
+from .models.config import TransformerConfig
+from .models.transformer import Transformer
+from .text.batching import source_rows
+from .text.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder; raised when an older program could not read a newer one
 CONFIG, VOCAB, WEIGHTS = "config.json", "vocabularies.json", "weights.npz"

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 
-from minitransformer.tasks.task import SPLITS, Task, option_names, register, registered
+from .task import SPLITS, Task, option_names, register, registered
 
 __all__ = ["SPLITS", "Task", "get", "names", "register"]
 

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from minitransformer.tasks.number_words import LARGEST, english, french, parse_english
-from minitransformer.tasks.task import Task, register, whole_number
-from minitransformer.vocab import tokenize
+from ..text.tokenising import tokenize
+from .number_words import LARGEST, english, french, parse_english
+from .task import Task, register, whole_number
 
 
 @register

@@ -20,6 +20,7 @@ from workloads import (
 )
 
 import minitransformer as mt
+from minitransformer.text.specials import PAD
 
 W0, DECODE = WORKLOADS["W0"], WORKLOADS["decode"]
 
@@ -41,7 +42,7 @@ def test_our_decoder_writes_as_many_tokens_for_every_sentence():
 def test_the_data_has_sources_of_several_lengths_and_shifted_targets():
     src, tgt_in, tgt_out = batches(make_data(WORKLOADS["W1"], 0))[0]
     assert src.shape == tgt_in.shape == (64, 10)
-    assert set((src != mt.vocab.PAD).sum(axis=1)) == {5, 6, 7, 8, 9, 10}
+    assert set((src != PAD).sum(axis=1)) == {5, 6, 7, 8, 9, 10}
     np.testing.assert_array_equal(tgt_in[:, 1:], tgt_out[:, :-1])
 
 

@@ -8,7 +8,7 @@ from workloads import ADAM, batches
 
 import minigrad as mg
 import minitransformer as mt
-from minitransformer.parallel import Alone
+from minitransformer.training.parallel import Alone
 
 
 def new_model(workload, seed=0):

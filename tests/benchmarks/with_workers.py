@@ -6,7 +6,7 @@ from threading import Thread
 
 import with_minitransformer
 
-from minitransformer.parallel import run_workers
+from minitransformer.training.parallel import run_workers
 
 
 class Stepper:

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minitransformer import Transformer, attention_maps
-from minitransformer.batching import make_batch
+from minitransformer.text.batching import make_batch
 
 KINDS = ["encoder", "decoder", "encoder-decoder"]
 TEXT = "abcd"

@@ -4,8 +4,8 @@ from toy_models import close, normal, toy_model
 
 import minigrad as mg
 from minitransformer import MultiHeadAttention, greedy_decode, look_ahead_mask
-from minitransformer.batching import source_rows
-from minitransformer.cache import DecoderCache, FixedCache, GrowingCache
+from minitransformer.models.cache import DecoderCache, FixedCache, GrowingCache
+from minitransformer.text.batching import source_rows
 
 VARIANTS = {
     "post-norm": {},

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minitransformer import cli, pictures, tasks
+from minitransformer import cli, tasks
+from minitransformer.looking import pictures
 from minitransformer.run import WEIGHTS, load
 
 needs_matplotlib = pytest.mark.skipif(pictures.Figure is None, reason="Matplotlib is missing")

@@ -6,8 +6,8 @@ from toy_models import toy_model
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, greedy_decode
-from minitransformer.batching import source_rows
-from minitransformer.vocab import END, PAD, START
+from minitransformer.text.batching import source_rows
+from minitransformer.text.specials import END, PAD, START
 
 SOURCES = [[4, 5, 6], [7], [5, 5, 4, 6, 7], [6, 4]]
 

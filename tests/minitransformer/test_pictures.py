@@ -3,8 +3,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from minitransformer import pictures
-from minitransformer.pictures import save_attention, save_loss_curve, save_pictures
+from minitransformer.looking import pictures
+from minitransformer.looking.pictures import save_attention, save_loss_curve, save_pictures
 from minitransformer.run import LOG, load
 
 needs_matplotlib = pytest.mark.skipif(pictures.Figure is None, reason="Matplotlib is missing")

@@ -10,7 +10,7 @@ import minitransformer as mt
 from minitransformer import TrainingSettings, tasks
 from minitransformer.run import CONFIG, WEIGHTS, load
 
-module = sys.modules["minitransformer.train"]  # the name in the package is the function
+module = sys.modules["minitransformer.training.trainer"]  # the name in the package is the function
 
 
 def losses(run):

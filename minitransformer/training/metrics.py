@@ -6,9 +6,9 @@ import numpy as np
 
 import minigrad as mg
 
-from .batching import make_batch, source_rows
-from .decode import evaluating, greedy_decode
-from .vocab import PAD
+from ..decoding.greedy import evaluating, greedy_decode
+from ..text.batching import make_batch, source_rows
+from ..text.specials import PAD
 
 BATCH_SIZE = 200  # sentences that are decoded together
 

@@ -11,15 +11,15 @@ from tqdm import tqdm
 
 import minigrad as mg
 
-from . import tasks
-from .batching import shuffled_batches
-from .config import TransformerConfig
-from .layers import Dropout
+from .. import tasks
+from ..models.config import TransformerConfig
+from ..models.layers import Dropout
+from ..models.transformer import Transformer
+from ..run import CONFIG, WEIGHTS, Run, load_weights
+from ..text.batching import shuffled_batches
+from ..text.vocabulary import Vocabulary
 from .metrics import batch_loss, evaluate
 from .parallel import run_workers, started_by_mpi, use_threads
-from .run import CONFIG, WEIGHTS, Run, load_weights
-from .transformer import Transformer
-from .vocab import Vocabulary
 
 SHOWN = 4  # validation examples that are printed each time
 LOGGED = 10  # steps from one line of the log to the next

@@ -6,7 +6,7 @@ import numpy as np
 
 import minigrad as mg
 
-from .batching import make_batch
+from ..text.batching import make_batch
 
 
 @dataclass

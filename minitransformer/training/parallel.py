@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 import minigrad as mg
 
-from .batching import Batch
+from ..text.batching import Batch
 
 try:
     from mpi4py import MPI

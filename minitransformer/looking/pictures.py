@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ..run import PICTURES
 from .attention_maps import attention_maps
-from .run import PICTURES
 
 try:
     from matplotlib.figure import Figure

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .vocab import END, PAD, START
+from .specials import END, PAD, START
 
 POOL = 32  # batches' worth of examples that are sorted by length together
 

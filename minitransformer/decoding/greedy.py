@@ -6,8 +6,8 @@ import numpy as np
 
 import minigrad as mg
 
-from .cache import DecoderCache
-from .vocab import END, PAD, START
+from ..models.cache import DecoderCache
+from ..text.specials import END, PAD, START
 
 
 def greedy_decode(model, src, max_length=None, cached=True):
