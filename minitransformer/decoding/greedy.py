@@ -1,48 +1,38 @@
-"""From a trained model to text: one token at a time, each chosen from what was written before."""
-
-from contextlib import contextmanager
+"""Greedy decoding: one token at a time, each the most probable after what was written before."""
 
 import numpy as np
 
-import minigrad as mg
+from ..models.seq2seq import Seq2Seq, evaluating
+from ..text.specials import END, START
+from .rereading import Rereading
 
-from ..models.cache import DecoderCache
-from ..text.specials import END, PAD, START
 
-
-def greedy_decode(model, src, max_length=None, cached=True):
+def greedy_decode(
+    model: Seq2Seq, src: np.ndarray, max_length: int | None = None, cached: bool = True
+) -> list[list[int]]:
     """The most probable next token, again and again, until the end token: a list of id lists.
 
     `src` (B, S) are source ids. Each result is without start and end; one that has not ended after
-    `max_length` tokens (default: the model's own limit) is cut there. `cached` keeps the keys and
-    values of what was written, which is faster and gives the same.
+    `max_length` tokens (default: the model's own limit) is cut there. With `cached` False all that
+    was written is read again for every token, which is slower and gives the same.
     """
-    limit = model.config.max_length - 1  # the decoder reads the start token too
+    limit = model.config.max_length - 1  # the start token is read too
     limit = limit if max_length is None else min(max_length, limit)
-    written = np.full((len(src), 1), START)
-    ended = np.zeros(len(src), bool)
+    writer = model if cached else Rereading(model)
+    src = np.asarray(src)
+    written: list[list[int]] = [[] for _ in src]
     with evaluating(model):
-        memory = model.encode(src)
-        cache = DecoderCache(model.config.num_decoder_layers) if cached else None
-        while not ended.all() and written.shape[1] <= limit:
-            logits = model.decode(written, memory, src, cache).data[:, -1]  # (B, V)
-            token = np.where(ended, PAD, logits.argmax(axis=-1))
-            written = np.concatenate([written, token[:, None]], axis=1)  # (B, T) -> (B, T + 1)
-            ended |= token == END
-    return [until_end(row) for row in written[:, 1:].tolist()]
-
-
-@contextmanager
-def evaluating(model):
-    """Within `with evaluating(model):` there is no dropout, and nothing is recorded."""
-    was_training = model.training
-    model.eval()
-    try:
-        with mg.no_grad():
-            yield
-    finally:
-        model.train(was_training)
-
-
-def until_end(ids):
-    return ids[: ids.index(END)] if END in ids else ids
+        state = writer.start(src)
+        rows = np.arange(len(src))  # of the sentences that have not ended
+        tokens = np.full(len(src), START)
+        for _ in range(limit):
+            logits, state = writer.step(state, tokens)
+            tokens = logits.data.argmax(axis=-1)  # (B, V) -> (B,)
+            going_on = tokens != END
+            if not going_on.any():
+                break
+            if not going_on.all():
+                rows, tokens, state = rows[going_on], tokens[going_on], state.select(going_on)
+            for row, token in zip(rows.tolist(), tokens.tolist()):
+                written[row].append(token)
+    return written

@@ -6,6 +6,7 @@ import numpy as np
 
 import minigrad as mg
 
+from ..run import Run
 from ..text.batching import make_batch
 
 
@@ -16,36 +17,30 @@ class AttentionMaps:
 
     title: str
     weights: np.ndarray
-    queries: list
-    keys: list
+    queries: list[str]
+    keys: list[str]
 
 
-def attention_maps(run, text):
+def attention_maps(run: Run, text: str) -> dict[str, AttentionMaps]:
     """What looks at what while `run.model` writes its own translation of `text`: AttentionMaps of
-    the encoder, the decoder, and the encoder-decoder attention, in a dict of these names.
+    each kind of attention that the model has, by title. The Transformer has that of the "encoder",
+    the "decoder", and "encoder-decoder"; a model without attention has none.
 
-    A row of the last two is labelled by the token that is written there, having looked.
+    A row of the target is labelled by the token that is written there, having looked.
     """
     source = run.encode_source(text)
     written = run.target_vocab.encode(run.translate(text)[0])
     batch = make_batch([(source, written)])
+    source_tokens, target_tokens = run.source_vocab.tokens, run.target_vocab.tokens
+    read = [source_tokens[i] for i in batch.src[0]]
+    keys = {"source": read, "target": [target_tokens[i] for i in batch.tgt_in[0]]}
+    queries = {"source": read, "target": [target_tokens[i] for i in batch.tgt_out[0]]}
     graph = mg.graph_of(run.model(batch.src, batch.tgt_in))
-    stacks = {
-        "encoder": ("encoder", "self_attention", batch.src, batch.src),
-        "decoder": ("decoder", "self_attention", batch.tgt_out, batch.tgt_in),
-        "encoder-decoder": ("decoder", "cross_attention", batch.tgt_out, batch.src),
-    }
     maps = {}
-    for title, (stack, attention, queries, keys) in stacks.items():
-        layers = range(len(getattr(run.model, stack).layers))
-        names = [f"{stack}.layers.{i}.{attention}.weights" for i in layers]
-        weights = np.concatenate([graph.find(name).value for name in names])  # (L, H, T_q, T_k)
-        query_vocab = run.source_vocab if title == "encoder" else run.target_vocab
-        key_vocab = run.target_vocab if title == "decoder" else run.source_vocab
-        maps[title] = AttentionMaps(
-            title,
-            weights,
-            [query_vocab.tokens[i] for i in queries[0]],
-            [key_vocab.tokens[i] for i in keys[0]],
+    for kind in run.model.attention_tensors():
+        layers = [graph.find(name).value for name in kind.names]  # (1, H, T_q, T_k) each
+        weights = np.concatenate(layers)  # (L, H, T_q, T_k)
+        maps[kind.title] = AttentionMaps(
+            kind.title, weights, queries[kind.queries], keys[kind.keys]
         )
     return maps

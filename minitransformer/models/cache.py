@@ -1,46 +1,49 @@
-"""Key/value caching: a token that was decoded keeps its keys and values for all later ones.
+"""Key/value caching: a token that was written keeps its keys and values for all later ones.
 
 Without it, writing token t computes all t positions again; with it, one. The result is the same.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
+
 import minigrad as mg
 
 
-class GrowingCache:
-    """For self-attention: the keys and values of all positions so far, (B, H, T, d_k) each."""
+@dataclass
+class KeyValueCache:
+    """The keys and values that one attention has computed so far, (B, H, T, d_k) each; None before
+    the first."""
 
-    def __init__(self):
-        self.keys = self.values = None
+    keys: mg.Tensor | None = None
+    values: mg.Tensor | None = None
 
-    def __call__(self, attention, key, value):
-        keys, values = attention.keys_and_values(key, value)  # of the new positions only
+    def extend(self, keys: mg.Tensor, values: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+        """Add those of new positions after the old ones, and return all of them."""
         if self.keys is not None:
             keys = mg.concatenate([self.keys, keys], axis=2)
             values = mg.concatenate([self.values, values], axis=2)
         self.keys, self.values = keys, values
         return keys, values
 
-
-class FixedCache:
-    """For encoder-decoder attention: the memory, and so its keys and values, never changes."""
-
-    def __init__(self):
-        self.found = None
-
-    def __call__(self, attention, key, value):
-        if self.found is None:
-            self.found = attention.keys_and_values(key, value)
-        return self.found
+    def select(self, rows: np.ndarray) -> "KeyValueCache":
+        """The cache of a batch made of these rows."""
+        if self.keys is None or self.values is None:
+            return KeyValueCache()
+        return KeyValueCache(self.keys[rows], self.values[rows])
 
 
-class DecoderCache:
-    """The caches of all layers of one decoder, for one batch of sentences."""
+@dataclass
+class LayerCache:
+    """The caches of one decoder layer: `own` of its self-attention, which grows with every token,
+    and `memory` of its encoder-decoder attention, which is filled once."""
 
-    def __init__(self, num_layers):
-        self.layers = [(GrowingCache(), FixedCache()) for _ in range(num_layers)]
+    own: KeyValueCache
+    memory: KeyValueCache
 
-    @property
-    def length(self):
-        """How many positions it has seen."""
-        keys = self.layers[0][0].keys
-        return 0 if keys is None else keys.shape[2]
+    def select(self, rows: np.ndarray) -> "LayerCache":
+        return LayerCache(self.own.select(rows), self.memory.select(rows))
+
+    def copy(self) -> "LayerCache":
+        """A cache that can be extended while this one stays as it is. No array is copied."""
+        return LayerCache(KeyValueCache(self.own.keys, self.own.values), self.memory)

@@ -2,11 +2,15 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
+from ..fields import COUNT, PROBABILITY, YES_OR_NO, check, one_of, require, setting
+from ..text.specials import PAD
 from .layers import ACTIVATIONS
 from .positions import POSITIONS
 
-SIZES = {  # d_model, num_heads, d_ff, encoder and decoder layers
+SHAPE = ("d_model", "num_heads", "d_ff", "num_encoder_layers", "num_decoder_layers")
+SIZES = {  # the shape of each
     "tiny": (32, 2, 64, 1, 1),
     "small": (64, 4, 128, 2, 2),
     "medium": (128, 4, 512, 2, 2),
@@ -20,69 +24,82 @@ class TransformerConfig:
     both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
     languages. Raises ValueError for values that make no model."""
 
-    src_vocab_size: int
-    tgt_vocab_size: int
-    d_model: int = 512
-    num_heads: int = 8
-    d_ff: int = 2048
-    num_encoder_layers: int = 6
-    num_decoder_layers: int = 6
-    dropout: float = 0.1
-    max_length: int = 512
-    pad_id: int = 0
-    norm_first: bool = False
-    activation: str = "relu"
-    positions: str = "sinusoidal"
-    tie_embeddings: bool = False
+    src_vocab_size: int = setting(COUNT, "tokens of the source vocabulary", flag=False)
+    tgt_vocab_size: int = setting(COUNT, "tokens of the target vocabulary", flag=False)
+    d_model: int = setting(COUNT, "width of embeddings and layers", default=512)
+    num_heads: int = setting(COUNT, "attention heads, which divide d_model", default=8)
+    d_ff: int = setting(COUNT, "width inside the feed-forward layers", default=2048)
+    num_encoder_layers: int = setting(COUNT, "layers of the encoder", default=6)
+    num_decoder_layers: int = setting(COUNT, "layers of the decoder", default=6)
+    dropout: float = setting(PROBABILITY, "part of the entries that is dropped", default=0.1)
+    max_length: int = setting(COUNT, "positions for source and target", default=512)
+    norm_first: bool = setting(
+        YES_OR_NO, "normalise before each sub-layer, not after", default=False
+    )
+    activation: str = setting(one_of(ACTIVATIONS), "of the feed-forward layers", default="relu")
+    positions: str = setting(
+        one_of(POSITIONS), "how a token knows where it stands", default="sinusoidal"
+    )
+    tie_embeddings: bool = setting(
+        YES_OR_NO, "one matrix for embeddings and output; takes one vocabulary", default=False
+    )
 
-    def __post_init__(self):
-        sizes = ("src_vocab_size", "tgt_vocab_size", "d_model", "num_heads", "d_ff", "max_length")
-        for name in (*sizes, "num_encoder_layers", "num_decoder_layers"):
-            value = getattr(self, name)
-            self.require(isinstance(value, int) and value >= 1, name, "a whole number above 0")
-        self.require(0 <= self.dropout < 1, "dropout", "a probability below 1")
-        self.require(self.d_model % self.num_heads == 0, "d_model", "a multiple of num_heads")
-        self.require(self.activation in ACTIVATIONS, "activation", f"one of {[*ACTIVATIONS]}")
-        self.require(self.positions in POSITIONS, "positions", f"one of {[*POSITIONS]}")
+    def __post_init__(self) -> None:
+        check(self, "TransformerConfig")
+        divides = self.d_model % self.num_heads == 0
+        words = "a multiple of num_heads"
+        require(divides, "TransformerConfig", "d_model", words, self.d_model)
         if self.tie_embeddings and self.src_vocab_size != self.tgt_vocab_size:
             raise ValueError(
                 "tie_embeddings shares one matrix between both languages, so they need one "
                 f"vocabulary; these have {self.src_vocab_size} and {self.tgt_vocab_size} tokens"
             )
 
-    def require(self, condition, name, expected):
-        if not condition:
-            raise ValueError(
-                f"TransformerConfig: {name} has to be {expected}, not {getattr(self, name)!r}"
-            )
-
     @classmethod
-    def of_size(cls, size, src_vocab_size, tgt_vocab_size, **changes):
+    def of_size(
+        cls, size: str, src_vocab_size: int, tgt_vocab_size: int, **changes: Any
+    ) -> "TransformerConfig":
         """A named size ("tiny", "small", "medium", "paper"), with any field changed by keyword."""
         if size not in SIZES:
             raise ValueError(f"there is no size {size!r}; the sizes are {', '.join(SIZES)}")
-        names = ("d_model", "num_heads", "d_ff", "num_encoder_layers", "num_decoder_layers")
-        values = {**dict(zip(names, SIZES[size])), **changes}
+        values = {**dict(zip(SHAPE, SIZES[size])), **changes}
         return cls(src_vocab_size, tgt_vocab_size, **values)
 
     @classmethod
-    def tiny(cls, src_vocab_size, tgt_vocab_size, **changes):
+    def tiny(cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any) -> "TransformerConfig":
+        """One layer each, of width 32: learns a toy task in seconds."""
         return cls.of_size("tiny", src_vocab_size, tgt_vocab_size, **changes)
 
     @classmethod
-    def small(cls, src_vocab_size, tgt_vocab_size, **changes):
+    def small(cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any) -> "TransformerConfig":
+        """Two layers each, of width 64: learns the tasks of this package in minutes."""
         return cls.of_size("small", src_vocab_size, tgt_vocab_size, **changes)
 
     @classmethod
-    def medium(cls, src_vocab_size, tgt_vocab_size, **changes):
+    def medium(
+        cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any
+    ) -> "TransformerConfig":
+        """Two layers each, of width 128."""
         return cls.of_size("medium", src_vocab_size, tgt_vocab_size, **changes)
 
     @classmethod
-    def paper(cls, src_vocab_size=37000, tgt_vocab_size=37000, **changes):
+    def paper(
+        cls, src_vocab_size: int = 37000, tgt_vocab_size: int = 37000, **changes: Any
+    ) -> "TransformerConfig":
         """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048. Vocabularies of one size
         count as one that is shared, as the paper's of 37,000 tokens: then embeddings are tied."""
         changes.setdefault("tie_embeddings", src_vocab_size == tgt_vocab_size)
         return cls.of_size("paper", src_vocab_size, tgt_vocab_size, **changes)
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
+        """All fields, as a dictionary for JSON."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "TransformerConfig":
+        """The config that `to_json` gave. Runs of version 0.1 also have the id of padding, which
+        was 0 in all of them."""
+        content = dict(content)
+        pad_id = content.pop("pad_id", PAD)
+        require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
+        return cls(**content)

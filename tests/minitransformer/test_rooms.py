@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # A room is a folder or a file at the top of its package.
 ROOMS = {
     "minitransformer": (
-        *("text", "models", "tasks", "decoding", "run", "training", "looking"),
+        *("files", "fields", "text", "models", "tasks", "decoding", "run", "training", "looking"),
         *("cli", "__init__", "__main__"),
     ),
 }
