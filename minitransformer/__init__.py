@@ -14,7 +14,8 @@ from .tasks import Task
 from .text.batching import Batch, make_batch, shuffled_batches, source_rows
 from .text.vocabulary import Vocabulary
 from .training.metrics import batch_loss, evaluate
-from .training.trainer import TrainingSettings, train
+from .training.settings import TrainingSettings
+from .training.trainer import train
 
 __all__ = [
     "BatchNorm",

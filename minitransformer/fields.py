@@ -6,7 +6,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -38,26 +38,18 @@ def one_of(names: Iterable[str]) -> Must:
 
 
 def setting(
-    must: Must,
-    purpose: str,
-    *,
-    default: Any = MISSING,
-    otherwise: str | None = None,
-    flag: bool = True,
-    kept: bool = True,
-) -> Any:
-    """A field of a dataclass of settings.
+    must: Must, purpose: str, otherwise: str | None = None, flag: bool = True, kept: bool = True
+) -> dict[str, Any]:
+    """The metadata of a field that is a setting: `field(default=32, metadata=setting(...))`.
 
-    `purpose` is its help. `otherwise` says, in words, what counts where the default is None, which
-    is then a value like those that `must` allows. `flag` is False for what a command line does not
-    say, `kept` for what is not recorded with a run.
+    `purpose` is its help. Where the default is None, `otherwise` says in words what counts then.
+    `flag` is False for what no command line says, `kept` for what is not recorded with a run.
     """
-    about = {"must": must, "purpose": purpose, "otherwise": otherwise, "flag": flag, "kept": kept}
-    return field(default=default, metadata=about)
+    return {"must": must, "purpose": purpose, "otherwise": otherwise, "flag": flag, "kept": kept}
 
 
-def settings_of(settings: Any) -> list[dataclasses.Field]:
-    """The fields of a dataclass, or of an object of it, that were made by `setting`."""
+def settings_of(settings: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass, or of an object of it, that are settings."""
     return [each for each in dataclasses.fields(settings) if "must" in each.metadata]
 
 
@@ -92,12 +84,13 @@ def add_flags(
             continue
         must, default = each.metadata["must"], each.metadata["otherwise"] or each.default
         default = (otherwise or {}).get(each.name, default)
+        metavar = {int: "N", float: "X"}.get(must.read)
         flag = "--" + each.name.replace("_", "-")
         if must.read is bool:
             add(flag, action="store_true", default=None, help=each.metadata["purpose"])
         else:
             purpose = f"{each.metadata['purpose']} (default: {default})"
-            add(flag, type=must.read, choices=must.choices, help=purpose)
+            add(flag, type=must.read, choices=must.choices, metavar=metavar, help=purpose)
 
 
 def given(options: Any, settings: type) -> dict[str, Any]:

@@ -97,7 +97,10 @@ class Run:
     def save_weights(self) -> None:
         """Write the weights: one array for each parameter, without pickle."""
         state = self.model.state_dict()
-        write_whole(self.folder / WEIGHTS, lambda file: np.savez(file, **state))
+        write_whole(
+            self.folder / WEIGHTS,
+            lambda file: np.savez(file, **state),  # pyright: ignore[reportArgumentType]
+        )
 
 
 def load(folder: str | Path) -> Run:

@@ -12,6 +12,7 @@ from .attention_maps import AttentionMaps, attention_maps
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 WITHOUT = 'pictures need Matplotlib: pip install "minitransformer[pictures]", or matplotlib alone'
 
@@ -58,18 +59,23 @@ def _save_map(run: Run, text: str, maps: AttentionMaps) -> Path:
     side = 0.24 * max(len(maps.queries), len(maps.keys)) + 1.4  # inches; a token has 0.24
     figure = _new_figure(max(side * heads, TITLE), side * layers + 0.5)
     grid = figure.subplots(layers, heads, squeeze=False)
-    for layer in range(layers):
-        for head in range(heads):
-            axes = grid[layer, head]
-            image = axes.imshow(maps.weights[layer, head], vmin=0, vmax=1, cmap="Blues")
-            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=9)
-            axes.set_xticks(range(len(maps.keys)), maps.keys, rotation=90, fontsize=8)
-            axes.set_yticks(range(len(maps.queries)), maps.queries, fontsize=8)
-            axes.tick_params(length=0)
-    figure.colorbar(image, ax=grid, shrink=0.6, label="attention weight")
+    images = [
+        _draw_head(grid[layer, head], maps, layer, head)
+        for layer in range(layers)
+        for head in range(heads)
+    ]
+    figure.colorbar(images[0], ax=grid, shrink=0.6, label="attention weight")
     reads = "a row is the token that looks (in the decoder: that is written), a column what it sees"
     figure.suptitle(f"{maps.title} attention: {text}\n{reads}", fontsize=10)
     return _write(figure, run, f"attention-{maps.title}.svg")
+
+
+def _draw_head(axes: Axes, maps: AttentionMaps, layer: int, head: int) -> AxesImage:
+    axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=9)
+    axes.set_xticks(range(len(maps.keys)), maps.keys, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(maps.queries)), maps.queries, fontsize=8)
+    axes.tick_params(length=0)
+    return axes.imshow(maps.weights[layer, head], vmin=0, vmax=1, cmap="Blues")
 
 
 def _new_figure(width: float, height: float) -> Figure:

@@ -71,12 +71,14 @@ class MultiHeadAttention(mg.Module):
         nothing is added, and all that the cache holds is attended to.
         """
         q = mg.split_heads(self.w_q(query), self.num_heads).named("Q")  # (B, H, T_q, d_k)
-        if key is None:
-            k, v = cache.keys, cache.values
-        else:
+        if key is not None and value is not None:
             k, v = self.keys_and_values(key, value)
             if cache is not None:
                 k, v = cache.extend(k, v)
+        elif cache is not None:
+            k, v = cache.held()
+        else:
+            raise ValueError("attention needs keys and values, or a cache that holds some")
         attended, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
         return self.w_o(mg.join_heads(attended))
 

@@ -20,11 +20,17 @@ class KeyValueCache:
 
     def extend(self, keys: mg.Tensor, values: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
         """Add those of new positions after the old ones, and return all of them."""
-        if self.keys is not None:
+        if self.keys is not None and self.values is not None:
             keys = mg.concatenate([self.keys, keys], axis=2)
             values = mg.concatenate([self.values, values], axis=2)
         self.keys, self.values = keys, values
         return keys, values
+
+    def held(self) -> tuple[mg.Tensor, mg.Tensor]:
+        """All keys and values. Raises ValueError before the first."""
+        if self.keys is None or self.values is None:
+            raise ValueError("the cache holds no keys and values yet")
+        return self.keys, self.values
 
     def select(self, rows: np.ndarray) -> "KeyValueCache":
         """The cache of a batch made of these rows."""

@@ -1,7 +1,7 @@
 """TransformerConfig: all the numbers that make one Transformer."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..fields import COUNT, PROBABILITY, YES_OR_NO, check, one_of, require, setting
@@ -24,24 +24,27 @@ class TransformerConfig:
     both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
     languages. Raises ValueError for values that make no model."""
 
-    src_vocab_size: int = setting(COUNT, "tokens of the source vocabulary", flag=False)
-    tgt_vocab_size: int = setting(COUNT, "tokens of the target vocabulary", flag=False)
-    d_model: int = setting(COUNT, "width of embeddings and layers", default=512)
-    num_heads: int = setting(COUNT, "attention heads, which divide d_model", default=8)
-    d_ff: int = setting(COUNT, "width inside the feed-forward layers", default=2048)
-    num_encoder_layers: int = setting(COUNT, "layers of the encoder", default=6)
-    num_decoder_layers: int = setting(COUNT, "layers of the decoder", default=6)
-    dropout: float = setting(PROBABILITY, "part of the entries that is dropped", default=0.1)
-    max_length: int = setting(COUNT, "positions for source and target", default=512)
-    norm_first: bool = setting(
-        YES_OR_NO, "normalise before each sub-layer, not after", default=False
+    src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
+    tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))
+    d_model: int = field(default=512, metadata=setting(COUNT, "width of embeddings and layers"))
+    num_heads: int = field(default=8, metadata=setting(COUNT, "heads; they divide d_model"))
+    d_ff: int = field(default=2048, metadata=setting(COUNT, "width inside the feed-forward layers"))
+    num_encoder_layers: int = field(default=6, metadata=setting(COUNT, "layers of the encoder"))
+    num_decoder_layers: int = field(default=6, metadata=setting(COUNT, "layers of the decoder"))
+    dropout: float = field(default=0.1, metadata=setting(PROBABILITY, "of each entry to be 0"))
+    max_length: int = field(default=512, metadata=setting(COUNT, "positions of source and target"))
+    norm_first: bool = field(
+        default=False, metadata=setting(YES_OR_NO, "normalise before each sub-layer, not after")
     )
-    activation: str = setting(one_of(ACTIVATIONS), "of the feed-forward layers", default="relu")
-    positions: str = setting(
-        one_of(POSITIONS), "how a token knows where it stands", default="sinusoidal"
+    activation: str = field(
+        default="relu", metadata=setting(one_of(ACTIVATIONS), "inside the feed-forward layers")
     )
-    tie_embeddings: bool = setting(
-        YES_OR_NO, "one matrix for embeddings and output; takes one vocabulary", default=False
+    positions: str = field(
+        default="sinusoidal", metadata=setting(one_of(POSITIONS), "how a token knows its place")
+    )
+    tie_embeddings: bool = field(
+        default=False,
+        metadata=setting(YES_OR_NO, "one matrix for both embeddings and the output (3.4)"),
     )
 
     def __post_init__(self) -> None:

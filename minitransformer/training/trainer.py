@@ -1,90 +1,92 @@
-"""Training: teacher forcing, Adam with warm-up, and a look at the same few examples as it goes."""
+"""`train`: from the name of a task to a run, with all the rest of this folder put together."""
 
-import dataclasses
-import math
-import time
-from dataclasses import dataclass, field
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import ParamSpec, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 import minigrad as mg
 
 from .. import tasks
-from ..models.config import TransformerConfig
+from ..models.kinds import KINDS
 from ..models.layers import Dropout
-from ..models.transformer import Transformer
+from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, WEIGHTS, Run, load_weights
-from ..text.batching import shuffled_batches
+from ..text.batching import Batch, Pair, shuffled_batches
 from ..text.vocabulary import Vocabulary
-from .metrics import batch_loss, evaluate
-from .parallel import run_workers, started_by_mpi, use_threads
+from .listeners import Log, Pace, ProgressBar, Validation
+from .loop import fit
+from .parallel import Alone, run_workers, started_by_mpi
+from .settings import MODEL_DEFAULTS, TrainingSettings
+from .threads import blas, using_threads
 
-SHOWN = 4  # validation examples that are printed each time
-LOGGED = 10  # steps from one line of the log to the next
-SMOOTHING = 0.95  # of the loss on the progress bar: a mean over about the last twenty steps
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What a training is made of, besides its task. All randomness comes from `seed`."""
-
-    size: str = "small"  # of the model, see TransformerConfig.of_size
-    model: dict = field(default_factory=dict)  # further fields of TransformerConfig
-    steps: int | None = None  # None: as many as the task recommends
-    batch_size: int = 32
-    train_examples: int = 50_000
-    warmup_steps: int | None = None  # None: a quarter of all steps, and at least 400
-    lr_scale: float = 1.0  # multiplies the paper's learning rate
-    cooldown: float = 0.5  # the last part of the steps, in which the rate falls to 0
-    label_smoothing: float = 0.0
-    clip: float = 1.0  # the largest norm of the gradient
-    validations: int = 8  # how often the model is tried while it learns
-    validation_examples: int = 200
-    workers: int = 1  # processes that share the work of each batch
-    seed: int = 0
-
-    def __post_init__(self):
-        counts = ("batch_size", "train_examples", "warmup_steps", "validations")
-        for name in (*counts, "validation_examples", "workers", "steps"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and value >= 1
-            undecided = name in ("steps", "warmup_steps") and value is None
-            self.require(whole or undecided, name, "a whole number above 0")
-        self.require(isinstance(self.seed, int) and self.seed >= 0, "seed", "a whole number from 0")
-        self.require(self.lr_scale > 0, "lr_scale", "above 0")
-        self.require(self.clip > 0, "clip", "above 0")
-        self.require(0 <= self.cooldown <= 1, "cooldown", "a part of the steps, from 0 to 1")
-        self.require(0 <= self.label_smoothing < 1, "label_smoothing", "from 0 to below 1")
-
-    def require(self, condition, name, expected):
-        if not condition:
-            raise ValueError(f"training: {name} has to be {expected}, not {getattr(self, name)!r}")
+P = ParamSpec("P")
 
 
-def train(task, folder=None, *, quiet=False, **settings):
-    """Train a Transformer on a task, and return the Run with the trained model.
+class Train(Protocol[P]):
+    """A function of a task, a folder, and the settings of a training by keyword."""
 
-    `task` is a name or a Task, `folder` that of the run (default: a new one under runs/), and
-    `settings` are fields of TrainingSettings. Ctrl-C ends the training and keeps what was trained.
+    def __call__(
+        self,
+        task: str | tasks.Task,
+        folder: str | Path | None = None,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Run: ...
+
+
+def with_settings_of(
+    settings: Callable[P, TrainingSettings],
+) -> Callable[[Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run]], Train[P]]:
+    """Let a function take the fields of `settings` by keyword: an editor, `help` and Python itself
+    know them from there, and they are written nowhere else."""
+
+    def decorate(
+        function: Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run],
+    ) -> Train[P]:
+        @functools.wraps(function)
+        def train(
+            task: str | tasks.Task,
+            folder: str | Path | None = None,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> Run:
+            return function(task, folder, settings(*args, **kwargs))
+
+        taken = inspect.signature(function)
+        named, folder, _ = taken.parameters.values()
+        fields = inspect.signature(settings).parameters.values()
+        parameters = [named, folder.replace(default=None), *fields]
+        vars(train)["__signature__"] = taken.replace(parameters=parameters)
+        return train
+
+    return decorate
+
+
+@with_settings_of(TrainingSettings)
+def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingSettings) -> Run:
+    """Train a model on a task, and return the Run with the trained model.
+
+    `task` is a name or a Task, `folder` that of the run (default: a new one under runs/); the rest
+    are the fields of TrainingSettings. Ctrl-C ends the training and keeps what was trained.
 
     The same seed on the same machine gives the same weights, bit for bit. Raises FileExistsError
     when the folder holds a run already, ValueError for settings that make no sense,
     FloatingPointError when the loss is no longer a number, and with several workers
     ChildProcessError when one of them fails.
     """
-    settings = TrainingSettings(**settings)
     task = tasks.get(task) if isinstance(task, str) else task
-    steps = task.steps if settings.steps is None else settings.steps
-    warmup = max(400, steps // 4) if settings.warmup_steps is None else settings.warmup_steps
-    settings = dataclasses.replace(settings, steps=steps, warmup_steps=warmup)
+    settings = settings.decided(task.steps)
     group = started_by_mpi()
     try:
-        run, pairs, validation_pairs, rng = prepare(task, folder, settings, group)
+        run, pairs, validation_pairs, rng = _prepare(task, folder, settings, group)
 
-        def work(group):
-            fit(run, settings, pairs, validation_pairs, rng, group, quiet)
+        def work(group: Alone) -> None:
+            learn(run, settings, pairs, validation_pairs, rng, group)
             if group.rank == 0:
                 run.save_weights()
 
@@ -106,11 +108,58 @@ def train(task, folder=None, *, quiet=False, **settings):
     return run
 
 
-def prepare(task, folder, settings, group):
+def learn(
+    run: Run,
+    settings: TrainingSettings,
+    pairs: Sequence[Pair],
+    validation_pairs: Sequence[Pair],
+    rng: np.random.Generator,
+    group: Alone,
+) -> None:
+    """The training of one worker, on pairs of ids; the first worker has listeners."""
+    model, config, steps = run.model, run.model.config, settings.steps
+    assert steps and settings.warmup_steps  # `train` has decided both
+    _give_own_randomness(model, group.rank)
+    optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
+    schedule = mg.optim.WarmupSchedule(
+        optimizer, config.d_model, settings.warmup_steps, settings.lr_scale
+    )
+    schedule.cool_down(steps, settings.cooldown)
+    group.attach(optimizer)
+    batches = islice(_endless(pairs, settings.batch_size, rng), steps)
+    processes = max(settings.workers, group.size)
+    validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
+    first, pace = group.rank == 0, Pace()
+    hidden = settings.quiet or not first
+    with (
+        using_threads(processes, config.d_model, settings.threads),
+        ProgressBar(steps, pace, hidden) as bar,
+    ):
+        listeners = []
+        if first:
+            run.add_to_log(step=0, workers=processes, **blas())
+            listeners = [
+                pace,
+                bar,
+                Log(run, pace, validated_at),
+                Validation(run, validation_pairs, validated_at, settings.quiet),
+            ]
+        for step in fit(
+            model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group
+        ):
+            for listen in listeners:
+                listen(step)
+            if group.stopped():
+                break
+
+
+def _prepare(
+    task: tasks.Task, folder: str | Path | None, settings: TrainingSettings, group: Alone
+) -> tuple[Run, Sequence[Pair], Sequence[Pair], np.random.Generator]:
     """The Run of a new model, the data as pairs of ids (for training and for validation), and the
     generator of the order of batches. The same in every worker; the first one writes."""
     first = group.rank == 0
-    folder = new_folder(folder, task) if first else Path(folder or "runs")
+    folder = _new_folder(folder, task) if first else Path(folder or "runs")
     data_rng, model_rng, batch_rng = (
         np.random.default_rng(sequence)
         for sequence in np.random.SeedSequence(settings.seed).spawn(3)
@@ -119,100 +168,34 @@ def prepare(task, folder, settings, group):
     validation_texts = task.examples("validation", settings.validation_examples, data_rng)
     source_vocab = Vocabulary.build([source for source, _ in texts], task.unit)
     target_vocab = Vocabulary.build([target for _, target in texts], task.unit)
-    config = TransformerConfig.of_size(
+    kind = KINDS["transformer"]
+    config = kind.config.of_size(
         settings.size,
         len(source_vocab),
         len(target_vocab),
-        **{"dropout": 0.0, "max_length": task.max_length + 1, **settings.model},
+        **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.model},
     )
-    model = Transformer(config, model_rng)
-    run = Run(folder, task, model, source_vocab, target_vocab, dataclasses.asdict(settings))
+    model = kind.model(config, model_rng)
+    run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
     if first:
         run.save()
     return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
 
 
-def fit(run, settings, pairs, validation_pairs, rng, group, quiet):
-    """The training loop, on pairs of ids; every worker of the group runs it."""
-    model = run.model.train()
-    first = group.rank == 0
-    give_own_randomness(model, group.rank)
-    optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
-    schedule = mg.optim.WarmupSchedule(
-        optimizer, model.config.d_model, settings.warmup_steps, settings.lr_scale
-    )
-    schedule.cool_down(settings.steps, settings.cooldown)
-    group.attach(optimizer)
-    threads = use_threads(max(settings.workers, group.size), model.config.d_model)
-    if first:
-        run.add_to_log(step=0, workers=max(settings.workers, group.size), blas_threads=threads)
-    checks = set(np.linspace(0, settings.steps, settings.validations + 1).astype(int)[1:].tolist())
-    shown_loss, tokens, started = None, 0, time.perf_counter()
-    # No bar where nobody watches: into a file only the validations are written.
-    hidden = True if quiet or not first else None
-    with tqdm(total=settings.steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
-        for step, batch in enumerate(endless(pairs, settings, rng), start=1):
-            optimizer.zero_grad()
-            loss = 0.0
-            mine, weight = group.share(batch)
-            if mine is not None:
-                part = batch_loss(model, mine, settings.label_smoothing) * weight
-                part.backward()
-                loss = part.item()
-            schedule.step()
-            norm, loss = group.step(optimizer, settings.clip, loss)
-            if not math.isfinite(norm):
-                raise FloatingPointError(
-                    f"the training diverged: at step {step} the loss is {loss:g} and its gradient "
-                    f"{norm:g}. Try a smaller --lr-scale than {settings.lr_scale:g}"
-                )
-
-            tokens += batch.num_tokens
-            shown_loss = loss if step == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
-            speed = tokens / (time.perf_counter() - started)
-            bar.set_postfix_str(f"loss {shown_loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
-            bar.update()
-            if first and (step % LOGGED == 0 or step in checks):
-                run.add_to_log(
-                    step=step, loss=loss, lr=optimizer.lr, tokens_per_second=round(speed)
-                )
-            if first and step in checks:
-                pause = time.perf_counter()
-                validate(run, step, validation_pairs, quiet)
-                started += time.perf_counter() - pause  # the speed is that of training alone
-            if step == settings.steps or group.stopped():
-                break
-
-
-def give_own_randomness(model, rank):
+def _give_own_randomness(model: Seq2Seq, rank: int) -> None:
     """Let each worker but the first drop other entries than the first does."""
     for i, module in enumerate(model.modules()):
         if rank and isinstance(module, Dropout):
             module.rng = np.random.default_rng([rank, i])
 
 
-def endless(pairs, settings, rng):
+def _endless(pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Batches, one pass over the data after another."""
     while True:
-        yield from shuffled_batches(pairs, settings.batch_size, rng)
+        yield from shuffled_batches(pairs, batch_size, rng)
 
 
-def validate(run, step, pairs, quiet):
-    """Try the model on held-out examples, keep its weights, and show the first few translations."""
-    result = evaluate(run.model, pairs)
-    run.save_weights()
-    run.add_to_log(step=step, validation_loss=result.loss, exact_match=result.exact_match)
-    if quiet:
-        return
-    lines = [f"step {step}: validation loss {result.loss:.4f}, exact {result.exact_match:.1%}"]
-    for (source, target), predicted in list(zip(pairs, result.predictions))[:SHOWN]:
-        text = run.target_vocab.decode(predicted)
-        mark = "ok " if predicted == target else "  x"
-        lines.append(f"  {mark} {run.source_vocab.decode(source)} -> {text}")
-    tqdm.write("\n".join(lines))
-
-
-def new_folder(folder, task):
+def _new_folder(folder: str | Path | None, task: tasks.Task) -> Path:
     """The folder of a new run: the one asked for, or the first of runs/TASK, runs/TASK-2, ... that
     does not exist."""
     if folder is not None:
