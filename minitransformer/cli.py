@@ -13,11 +13,12 @@ import numpy as np
 import minigrad as mg
 
 from . import tasks
+from .decoding.greedy import greedy_decode
 from .fields import add_flags, given
 from .looking.pictures import save_pictures
 from .models.config import SHAPE, TransformerConfig
 from .run import PICTURES, Run, load
-from .text.batching import make_batch
+from .text.batching import make_batch, source_rows
 from .training.metrics import batch_loss, evaluate
 from .training.parallel import started_by_mpi
 from .training.settings import MODEL_DEFAULTS, TrainingSettings
@@ -236,8 +237,9 @@ def add_graph(commands: Any) -> None:
 def graph_command(options: argparse.Namespace) -> None:
     run = load(options.run)
     text = example_text(run) if options.text is None else options.text
-    target = run.target_vocab.encode(run.translate(text)[0])
-    loss = batch_loss(run.model, make_batch([(run.encode_source(text), target)]))
+    source = run.encode_source(text)
+    (written,) = greedy_decode(run.model, source_rows([source]))
+    loss = batch_loss(run.model, make_batch([(source, written)]))
     output = Path(options.output or run.folder / PICTURES / "graph.svg")
     output.parent.mkdir(parents=True, exist_ok=True)
     print(mg.draw(loss, depth=options.depth).save(output))

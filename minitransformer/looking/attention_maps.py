@@ -6,8 +6,9 @@ import numpy as np
 
 import minigrad as mg
 
+from ..decoding.greedy import greedy_decode
 from ..run import Run
-from ..text.batching import make_batch
+from ..text.batching import make_batch, source_rows
 
 
 @dataclass
@@ -29,7 +30,7 @@ def attention_maps(run: Run, text: str) -> dict[str, AttentionMaps]:
     A row of the target is labelled by the token that is written there, having looked.
     """
     source = run.encode_source(text)
-    written = run.target_vocab.encode(run.translate(text)[0])
+    (written,) = greedy_decode(run.model, source_rows([source]))
     batch = make_batch([(source, written)])
     source_tokens, target_tokens = run.source_vocab.tokens, run.target_vocab.tokens
     read = [source_tokens[i] for i in batch.src[0]]
