@@ -1,5 +1,7 @@
 """Which positions may be attended to: 1 (True) may, 0 (False) is hidden. Always."""
 
+from typing import overload
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -25,6 +27,10 @@ def look_ahead_mask(length: int) -> np.ndarray:
     return np.tri(length, dtype=bool)[None, None]
 
 
+@overload
+def combine_masks(a: np.ndarray, b: np.ndarray | None) -> np.ndarray: ...
+@overload
+def combine_masks(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None: ...
 def combine_masks(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
     """The product of two masks: a position must be allowed by both. None hides nothing."""
     if a is None:

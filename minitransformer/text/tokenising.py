@@ -52,7 +52,7 @@ def check_unit(unit: str) -> None:
 
 
 def _normalize(text: str) -> str:
-    """One code point for é however it was typed, and one plain space for any run of spaces."""
+    """One code point for é however it was typed, and a single space for any run of spaces."""
     text = unicodedata.normalize("NFC", text)
     # str.split knows every Unicode space but these two of width zero, which come with pasted text.
     return " ".join(text.replace("\u200b", " ").replace("\ufeff", " ").split())

@@ -64,7 +64,7 @@ class TrainingSettings:
         default=200, metadata=setting(COUNT, "held-out sentences that it is tried on")
     )
     workers: int = field(
-        default=1, metadata=setting(COUNT, "processes that share the work of each batch")
+        default=1, metadata=setting(COUNT, "processes that divide each batch among them")
     )
     threads: int | None = field(
         default=None,

@@ -29,7 +29,7 @@ def test_weights_have_a_row_for_each_query_and_a_column_for_each_key(kind, maps,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_of_a_row_are_shares_of_one(kind, maps):
+def test_weights_of_a_row_sum_to_one(kind, maps):
     weights = maps[kind].weights
     assert (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)

@@ -86,8 +86,8 @@ def test_a_run_with_accents_is_read_on_a_system_whose_encoding_is_not_utf_8(tmp_
     run.save_weights()
     assert "zéro" in run.target_vocab.tokens
     script = "import minitransformer, sys; minitransformer.load(sys.argv[1])"
-    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    subprocess.run([sys.executable, "-c", script, tmp_path], env=plain, check=True)
+    bare = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", script, tmp_path], env=bare, check=True)
 
 
 # Kinds of models, and runs that were written before there were any.

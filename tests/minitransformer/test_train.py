@@ -12,7 +12,7 @@ from minitransformer.training import loop, trainer
 
 
 def losses(run):
-    return [(entry["step"], entry["loss"]) for entry in run.log() if "loss" in entry]
+    return [(line["step"], line["loss"]) for line in run.log() if "loss" in line]
 
 
 def content(folder):
@@ -50,7 +50,7 @@ def given_to_learn(monkeypatch):
 def test_the_loss_goes_down_far_below_that_of_guessing(tmp_path, trained):
     copying = quick_train(tmp_path / "run", "copy", steps=200, batch_size=32, train_examples=2000)
     for run in (copying, trained):
-        validation = [e["validation_loss"] for e in run.log() if "validation_loss" in e]
+        validation = [line["validation_loss"] for line in run.log() if "validation_loss" in line]
         assert validation[-1] < validation[0]
         assert validation[-1] < math.log(5) / 3
         assert losses(run)[0][1] > math.log(5) / 2
@@ -73,7 +73,7 @@ def test_every_training_step_is_in_training_mode_and_the_run_ends_in_evaluation(
 
 def test_the_learning_rate_is_that_of_the_paper_and_falls_to_nothing_at_the_end(tmp_path):
     run = quick_train(tmp_path / "run", steps=60, warmup_steps=20, cooldown=0.5, lr_scale=0.7)
-    rates = {entry["step"]: entry["lr"] for entry in run.log() if "lr" in entry}
+    rates = {line["step"]: line["lr"] for line in run.log() if "lr" in line}
     assert set(rates) == {10, 20, 30, 40, 50, 60}
     for step, rate in rates.items():
         paper = 0.7 * 32**-0.5 * min(step**-0.5, step * 20**-1.5)
@@ -187,7 +187,7 @@ def test_the_weights_of_the_last_validation_survive_a_crash(tmp_path, monkeypatc
     with pytest.raises(RuntimeError, match="out of power"):
         quick_train(tmp_path / "run", steps=20, validations=2)
     run = load(tmp_path / "run")
-    assert [entry["step"] for entry in run.log() if "validation_loss" in entry] == [10]
+    assert [line["step"] for line in run.log() if "validation_loss" in line] == [10]
 
 
 def test_a_training_that_diverges_says_so_and_what_to_try(tmp_path):
