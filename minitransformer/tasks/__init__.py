@@ -8,8 +8,8 @@ from .task import SPLITS, Task, option_names, register, registered
 
 __all__ = ["SPLITS", "Task", "get", "names", "register"]
 
-for module in iter_modules(__path__):
-    import_module(f"{__name__}.{module.name}")
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
 
 
 def names() -> list[str]:

@@ -3,7 +3,7 @@
 To add one, write a class with `__call__(self, step)` and put it into the list in trainer.py.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -12,6 +12,8 @@ from ..run import Run
 from ..text.batching import Pair
 from .loop import Step
 from .metrics import Evaluation, evaluate
+
+Listener = Callable[[Step], None]
 
 SHOWN = 4  # validation examples that are printed each time
 LOGGED = 10  # steps from one line of the log to the next
@@ -74,8 +76,8 @@ class Log:
 
 
 class Validation:
-    """Tries the model on held-out examples at some steps, keeps its weights, and shows the first
-    few translations: always the same ones, so that one watches the model learn."""
+    """Tries the model on held-out examples at some steps, and shows the first few translations:
+    always the same ones, so that one watches the model learn."""
 
     def __init__(self, run: Run, pairs: Sequence[Pair], validated_at: Collection[int], quiet: bool):
         self.run, self.pairs = run, pairs
@@ -85,7 +87,6 @@ class Validation:
         if step.number not in self.validated_at:
             return
         result = evaluate(self.run.model, self.pairs)
-        self.run.save_weights()
         self.run.add_to_log(
             step=step.number, validation_loss=result.loss, exact_match=result.exact_match
         )
@@ -100,3 +101,14 @@ class Validation:
             mark = "ok " if predicted == target else "  x"
             lines.append(f"  {mark} {self.run.source_vocab.decode(source)} -> {written}")
         return lines
+
+
+class Saving:
+    """Keeps the weights at some steps, so that a training which is cut off was not for nothing."""
+
+    def __init__(self, run: Run, at: Collection[int]):
+        self.run, self.at = run, at
+
+    def __call__(self, step: Step) -> None:
+        if step.number in self.at:
+            self.run.save_weights()

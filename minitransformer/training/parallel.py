@@ -69,9 +69,9 @@ class Group(Alone):
 
 
 class ProcessGroup(Group):
-    """Workers on one machine. The parameters lie in one shared flat buffer, of which each worker
-    updates its own stretch: so the work of the optimiser is divided too. Gradients are summed in the
-    order of the workers, which makes the result the same every time."""
+    """Workers on one machine. The parameters lie in one flat buffer in shared memory, of which each
+    worker updates its own stretch: so the work of the optimiser is divided too. Gradients are
+    summed in the order of the workers, which makes the result the same every time."""
 
     def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Any):
         super().__init__(rank, size)

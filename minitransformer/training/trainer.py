@@ -18,7 +18,7 @@ from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, WEIGHTS, Run, load_weights
 from ..text.batching import Batch, Pair, shuffled_batches
 from ..text.vocabulary import Vocabulary
-from .listeners import Log, Pace, ProgressBar, Validation
+from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
 from .parallel import Alone, run_workers, started_by_mpi
 from .settings import MODEL_DEFAULTS, TrainingSettings
@@ -135,7 +135,7 @@ def learn(
         using_threads(processes, config.d_model, settings.threads),
         ProgressBar(steps, pace, hidden) as bar,
     ):
-        listeners = []
+        listeners: list[Listener] = []
         if first:
             run.add_to_log(step=0, workers=processes, **blas())
             listeners = [
@@ -143,6 +143,7 @@ def learn(
                 bar,
                 Log(run, pace, validated_at),
                 Validation(run, validation_pairs, validated_at, settings.quiet),
+                Saving(run, validated_at),
             ]
         for step in fit(
             model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group
