@@ -7,7 +7,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-LARGE = 256  # d_model from which a product of matrices is long enough for several threads
+# From this d_model on a product of matrices is long enough for several threads. Measured with two
+# on two cores: a step takes 0.62 of the time of one thread at 256, 0.68 (2,000 words) to 0.99 at
+# 128, and 1.1 to 1.25 at 64. Beside one other busy process: about 2, 1.2 to 2.6, and 1.4 to 2.3.
+LARGE = 256
 
 
 @contextmanager
