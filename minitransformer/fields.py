@@ -22,6 +22,13 @@ class Must:
     read: type
     choices: tuple[str, ...] | None = None
 
+    def allows(self, value: Any) -> bool:
+        """Whether the value is what it has to be; what cannot even be compared is not."""
+        try:
+            return self.test(value)
+        except TypeError:
+            return False
+
 
 ABOVE_0 = Must("above 0", lambda value: value > 0, float)
 COUNT = Must("a whole number above 0", lambda value: isinstance(value, int) and value >= 1, int)
@@ -64,7 +71,7 @@ def check(settings: Any, where: str) -> None:
     for each in settings_of(settings):
         value, must = getattr(settings, each.name), each.metadata["must"]
         undecided = value is None and each.default is None
-        require(undecided or must.test(value), where, each.name, must.words, value)
+        require(undecided or must.allows(value), where, each.name, must.words, value)
 
 
 def kept(settings: Any) -> dict[str, Any]:

@@ -12,6 +12,10 @@ for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def names() -> list[str]:
     """The names of all the tasks, in alphabetical order."""
     return sorted(registered)

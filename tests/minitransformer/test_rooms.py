@@ -94,6 +94,18 @@ def test_imports_within_a_package_are_relative(package):
                 assert statement.module.split(".")[0] != package, name_of(path)
 
 
+# What may know more of a model than the contract: the models themselves, and who makes one.
+KNOWS_MODELS = ("models", "training.settings", "training.trainer", "cli", "__init__")
+
+
+def test_decoding_runs_evaluation_and_pictures_know_the_contract_alone():
+    for path in files_of("minitransformer"):
+        here = name_of(path).removeprefix("minitransformer.")
+        if not here.startswith(KNOWS_MODELS):
+            of_models = [name.split(".") for name in imports_of(path) if ".models." in name]
+            assert {name[2] for name in of_models} <= {"seq2seq", "kinds"}, here
+
+
 def test_the_check_of_the_order_can_fail():
     rooms = ROOMS["minitransformer"]
     found = steps_up("minitransformer", rooms[::-1])

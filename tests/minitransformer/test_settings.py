@@ -55,7 +55,7 @@ def test_every_field_is_a_setting_with_a_purpose_and_a_test_that_its_default_pas
         if each.default is None:
             assert each.metadata["otherwise"]
         elif each.default is not dataclasses.MISSING:
-            assert each.metadata["must"].test(each.default)
+            assert each.metadata["must"].allows(each.default)
 
 
 @tables
@@ -158,3 +158,10 @@ def test_all_that_shapes_a_model_is_said_in_the_same_words_in_both_places(tmp_pa
     config = run.model.config.to_json()
     assert {name: config[name] for name in shape} == shape
     assert (config["d_model"], config["num_decoder_layers"], config["max_length"]) == (12, 2, 40)
+
+
+@pytest.mark.parametrize("name", ["lr_scale", "clip", "cooldown", "label_smoothing"])
+@pytest.mark.parametrize("value", ["fast", None, [1]], ids=str)
+def test_a_value_that_is_no_number_at_all_is_answered_with_the_same_sentence(name, value):
+    with pytest.raises(ValueError, match=f"training: {name} has to be "):
+        TrainingSettings(**{name: value})
