@@ -30,6 +30,7 @@ print(f"by hand:     da = {d_a}, db = {d_b}, dc = {d_c}")
 # %% The same by the rules of the ops. Set a breakpoint in minigrad/ops/elementwise.py, at `mul`,
 # and step: first forward into `mul`, then from loss.backward() into its rules `da` and `db`.
 loss.backward(retain_graph=True)
+assert a.grad is not None and b.grad is not None and c.grad is not None  # each leaf has one now
 print(f"by backward: da = {a.grad.item()}, db = {b.grad.item()}, dc = {c.grad.item()}")
 
 # %% And by the definition of a derivative: move each input a little, see how the loss moves

@@ -20,7 +20,7 @@ x = np.array([[1, 0, 1, 1], [0, 2, 0, 1], [1, 1, 2, 0]], dtype=np.float32)  # (T
 d_model = d_k = 4
 
 
-def show(title, array):
+def show(title: str, array: np.ndarray) -> None:
     print(f"\n{title}  {array.shape}")
     for word, row in zip(words, array):
         print(f"  {word:7}", row)
@@ -43,7 +43,7 @@ show("Q K^T: a row is the word that looks, a column the word that it looks at", 
 scaled = scores / math.sqrt(d_k)
 show("scores / sqrt(d_k)", scaled)
 
-# %% Softmax: each row becomes shares that sum to one
+# %% Softmax: each row becomes weights that sum to one
 e = np.exp(scaled - scaled.max(axis=1, keepdims=True))
 weights = e / e.sum(axis=1, keepdims=True)
 show("weights = softmax of each row", weights)

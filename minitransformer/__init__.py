@@ -1,17 +1,60 @@
 """minitransformer: the Transformer of "Attention Is All You Need", made of minigrad's ops."""
 
 from . import tasks
-from .attention import MultiHeadAttention, scaled_dot_product_attention
-from .attention_maps import attention_maps
-from .batching import Batch, make_batch, shuffled_batches, source_rows
-from .config import TransformerConfig
-from .decode import greedy_decode
-from .layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
-from .masks import combine_masks, look_ahead_mask, padding_mask
-from .metrics import batch_loss, evaluate
-from .positions import LearnedEncoding, SinusoidalEncoding, sinusoids
+from .decoding.greedy import greedy_decode
+from .looking.attention_maps import attention_maps
+from .models.attention import MultiHeadAttention, scaled_dot_product_attention
+from .models.config import TransformerConfig
+from .models.layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
+from .models.masks import combine_masks, look_ahead_mask, padding_mask
+from .models.positions import LearnedEncoding, SinusoidalEncoding, sinusoids
+from .models.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
 from .run import Run, load
 from .tasks import Task
-from .train import TrainingSettings, train
-from .transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
-from .vocab import Vocabulary
+from .text.batching import Batch, make_batch, shuffled_batches, source_rows
+from .text.vocabulary import Vocabulary
+from .training.metrics import batch_loss, evaluate
+from .training.settings import TrainingSettings
+from .training.trainer import train
+
+__all__ = [
+    "BatchNorm",
+    "Batch",
+    "Decoder",
+    "DecoderLayer",
+    "Dropout",
+    "Embedding",
+    "Encoder",
+    "EncoderLayer",
+    "FeedForward",
+    "LayerNorm",
+    "LearnedEncoding",
+    "Linear",
+    "MultiHeadAttention",
+    "Run",
+    "SinusoidalEncoding",
+    "Task",
+    "TrainingSettings",
+    "Transformer",
+    "TransformerConfig",
+    "Vocabulary",
+    "attention_maps",
+    "batch_loss",
+    "combine_masks",
+    "evaluate",
+    "greedy_decode",
+    "load",
+    "look_ahead_mask",
+    "make_batch",
+    "padding_mask",
+    "scaled_dot_product_attention",
+    "shuffled_batches",
+    "sinusoids",
+    "source_rows",
+    "tasks",
+    "train",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,31 +4,47 @@ import argparse
 import re
 import sys
 import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
 import minigrad as mg
 
 from . import tasks
-from .batching import make_batch
-from .config import SIZES
-from .metrics import batch_loss, evaluate
-from .parallel import started_by_mpi
-from .pictures import save_pictures
-from .positions import POSITIONS
-from .run import PICTURES, load
-from .train import TrainingSettings, train
+from .decoding.greedy import greedy_decode
+from .fields import add_flags, given
+from .looking.pictures import save_pictures
+from .models.config import SHAPE, TransformerConfig
+from .run import PICTURES, Run, load
+from .text.batching import make_batch, source_rows
+from .training.metrics import batch_loss, evaluate
+from .training.parallel import started_by_mpi
+from .training.settings import MODEL_DEFAULTS, TrainingSettings
+from .training.trainer import train
+
+Command = Callable[[argparse.Namespace], None]
+
+# What counts where a flag of the model is not given; for the others that is in their table.
+OTHERWISE = {
+    **dict.fromkeys(SHAPE, "that of --size"),
+    **{name: str(value) for name, value in MODEL_DEFAULTS.items()},
+    "max_length": "what the task needs",
+}
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what was wrong in one sentence, and where help is."""
+    """Says what was wrong in one sentence, and where help is. A flag is written in full."""
 
-    def error(self, message):
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0, or 2 for what could not be done, said in a sentence."""
     options = parser().parse_args(arguments)
     try:
@@ -42,7 +58,7 @@ def main(arguments=None):
     return 0
 
 
-def parser():
+def parser() -> Parser:
     top = Parser(
         prog="minitransformer",
         description="Train, use and look into small Transformers.",
@@ -54,8 +70,33 @@ def parser():
         ),
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for add_command in (add_train, add_translate, add_evaluate, add_graph, add_tasks):
+        add_command(commands)
+    return top
 
-    add = command(
+
+def command(commands: Any, name: str, function: Command, description: str, *usage: str) -> Parser:
+    """Add a command, and return the parser of its arguments."""
+    sub = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        epilog=examples(*usage),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sub.set_defaults(command=function)
+    return sub
+
+
+def examples(*lines: str) -> str:
+    return "examples:\n" + textwrap.indent("\n".join(lines), "  ")
+
+
+# train
+
+
+def add_train(commands: Any) -> None:
+    sub = command(
         commands,
         "train",
         train_command,
@@ -66,7 +107,7 @@ def parser():
         "minitransformer train numbers --size medium --workers 2",
         "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
     )
-    defaults = TrainingSettings()
+    add = sub.add_argument
     add("task", metavar="TASK", help=f"one of: {', '.join(tasks.names())}")
     add("--run", metavar="FOLDER", help="where to keep it (default: a new folder runs/TASK)")
     add(
@@ -76,107 +117,14 @@ def parser():
         default=[],
         help="an option of the task, see: minitransformer tasks; may be given several times",
     )
-    add("--size", choices=SIZES, default=defaults.size, help="of the model (default: %(default)s)")
-    add("--steps", type=int, help="training steps (default: what the task recommends)")
-    add("--batch-size", type=int, default=defaults.batch_size, help="(default: %(default)s)")
-    add("--lr-scale", type=float, default=defaults.lr_scale, help="times the paper's learning rate")
-    add("--warmup-steps", type=int, help="(default: a quarter of the steps, and at least 400)")
-    add("--label-smoothing", type=float, default=defaults.label_smoothing, help="(default: none)")
-    add("--dropout", type=float, default=0.0, help="(default: %(default)s)")
-    add("--positions", choices=POSITIONS, default="sinusoidal", help="(default: %(default)s)")
-    add("--norm-first", action="store_true", help="normalise before each sub-layer, not after")
-    add("--workers", type=int, default=1, help="processes that share the work (default: 1)")
-    add("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
-
-    add = command(
-        commands,
-        "translate",
-        translate_command,
-        "Translate texts with a trained model, a line each.",
-        'minitransformer translate runs/reverse "abcdef" "jihg"',
-        'minitransformer translate runs/numbers "nine hundred and fifty-four"',
-        "minitransformer translate runs/numbers < numbers.txt",
-    )
-    add("run", metavar="RUN", help="the folder of a run")
-    add("texts", metavar="TEXT", nargs="*", help="what to translate (default: each line of input)")
-
-    add = command(
-        commands,
-        "evaluate",
-        evaluate_command,
-        "Try a trained model on examples that it has never seen.",
-        "minitransformer evaluate runs/reverse",
-        "minitransformer evaluate runs/numbers --count 200 --split validation",
-    )
-    add("run", metavar="RUN", help="the folder of a run")
-    add("--count", type=int, help="how many examples (default: 1000, or all where there are fewer)")
-    add("--split", choices=tasks.SPLITS, default="test", help="(default: %(default)s)")
-    add("--seed", type=int, default=0, help="of the choice of examples (default: %(default)s)")
-
-    add = command(
-        commands,
-        "graph",
-        graph_command,
-        "Draw the computation graph of a model's loss on one example.",
-        "minitransformer graph runs/reverse",
-        "minitransformer graph runs/reverse --depth 1 --output encoder-and-decoder.png",
-        'minitransformer graph runs/reverse --text "abc" --depth 9 --output everything.pdf',
-    )
-    add("run", metavar="RUN", help="the folder of a run")
-    add("--text", help="the source to use (default: a short test example)")
-    add("--depth", type=int, default=2, help="modules within modules shown (default: %(default)s)")
-    add(
-        "--output",
-        metavar="FILE",
-        help=".svg, .png, .pdf or .dot (default: RUN/pictures/graph.svg)",
-    )
-
-    command(
-        commands,
-        "tasks",
-        tasks_command,
-        "List the tasks and their options.",
-        "minitransformer tasks",
-    )
-    return top
+    add_flags(sub.add_argument_group("training").add_argument, TrainingSettings)
+    add_flags(sub.add_argument_group("model").add_argument, TransformerConfig, OTHERWISE)
 
 
-def command(commands, name, function, description, *usage):
-    """Add a command, and return the function that adds its arguments."""
-    sub = commands.add_parser(
-        name,
-        help=description,
-        description=description,
-        epilog=examples(*usage),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    sub.set_defaults(command=function)
-    return sub.add_argument
-
-
-def examples(*lines):
-    return "examples:\n" + textwrap.indent("\n".join(lines), "  ")
-
-
-def train_command(options):
+def train_command(options: argparse.Namespace) -> None:
     task = tasks.get(options.task, **dict(map(task_option, options.option)))
-    run = train(
-        task,
-        options.run,
-        size=options.size,
-        steps=options.steps,
-        batch_size=options.batch_size,
-        lr_scale=options.lr_scale,
-        warmup_steps=options.warmup_steps,
-        label_smoothing=options.label_smoothing,
-        workers=options.workers,
-        seed=options.seed,
-        model={
-            "dropout": options.dropout,
-            "positions": options.positions,
-            "norm_first": options.norm_first,
-        },
-    )
+    model = given(options, TransformerConfig)
+    run = train(task, options.run, **given(options, TrainingSettings), model=model)
     if started_by_mpi().rank > 0:
         return  # the first worker speaks for all
     print(f"The run is in {run.folder}")
@@ -188,7 +136,7 @@ def train_command(options):
         print(f"Pictures: {', '.join(map(str, paths))}")
 
 
-def task_option(text):
+def task_option(text: str) -> tuple[str, str | int]:
     """NAME=VALUE as a pair; a VALUE of digits is a number."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -196,7 +144,25 @@ def task_option(text):
     return name, int(value) if re.fullmatch("-?[0-9]+", value) else value
 
 
-def translate_command(options):
+# translate
+
+
+def add_translate(commands: Any) -> None:
+    sub = command(
+        commands,
+        "translate",
+        translate_command,
+        "Translate texts with a trained model, a line each.",
+        'minitransformer translate runs/reverse "abcdef" "jihg"',
+        'minitransformer translate runs/numbers "nine hundred and fifty-four"',
+        "minitransformer translate runs/numbers < numbers.txt",
+    )
+    add = sub.add_argument
+    add("run", metavar="RUN", help="the folder of a run")
+    add("texts", metavar="TEXT", nargs="*", help="what to translate (default: each line of input)")
+
+
+def translate_command(options: argparse.Namespace) -> None:
     run = load(options.run)
     if not options.texts and sys.stdin.isatty():
         raise ValueError('give a text to translate: minitransformer translate RUN "text"')
@@ -204,7 +170,26 @@ def translate_command(options):
         print(line)
 
 
-def evaluate_command(options):
+# evaluate
+
+
+def add_evaluate(commands: Any) -> None:
+    sub = command(
+        commands,
+        "evaluate",
+        evaluate_command,
+        "Try a trained model on examples that it has never seen.",
+        "minitransformer evaluate runs/reverse",
+        "minitransformer evaluate runs/numbers --count 200 --split validation",
+    )
+    add = sub.add_argument
+    add("run", metavar="RUN", help="the folder of a run")
+    add("--count", type=int, help="how many examples (default: 1000, or all where there are fewer)")
+    add("--split", choices=tasks.SPLITS, default="test", help="(default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the choice of examples (default: %(default)s)")
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
     run = load(options.run)
     count = options.count
     if count is None:
@@ -225,23 +210,61 @@ def evaluate_command(options):
         print(f"  {source} -> {text}  (right: {target})")
 
 
-def graph_command(options):
+# graph
+
+
+def add_graph(commands: Any) -> None:
+    sub = command(
+        commands,
+        "graph",
+        graph_command,
+        "Draw the computation graph of a model's loss on one example.",
+        "minitransformer graph runs/reverse",
+        "minitransformer graph runs/reverse --depth 1 --output encoder-and-decoder.png",
+        'minitransformer graph runs/reverse --text "abc" --depth 9 --output everything.pdf',
+    )
+    add = sub.add_argument
+    add("run", metavar="RUN", help="the folder of a run")
+    add("--text", help="the source to use (default: a short test example)")
+    add("--depth", type=int, default=2, help="modules within modules shown (default: %(default)s)")
+    add(
+        "--output",
+        metavar="FILE",
+        help=".svg, .png, .pdf or .dot (default: RUN/pictures/graph.svg)",
+    )
+
+
+def graph_command(options: argparse.Namespace) -> None:
     run = load(options.run)
     text = example_text(run) if options.text is None else options.text
-    target = run.target_vocab.encode(run.translate(text)[0])
-    loss = batch_loss(run.model, make_batch([(run.encode_source(text), target)]))
+    source = run.encode_source(text)
+    (written,) = greedy_decode(run.model, source_rows([source]))
+    loss = batch_loss(run.model, make_batch([(source, written)]))
     output = Path(options.output or run.folder / PICTURES / "graph.svg")
     output.parent.mkdir(parents=True, exist_ok=True)
     print(mg.draw(loss, depth=options.depth).save(output))
 
 
-def example_text(run):
+def example_text(run: Run) -> str:
     """A source that was not in training, neither short nor long."""
     texts = run.task.examples("test", 5, np.random.default_rng(0))
     return sorted((source for source, _ in texts), key=len)[2]
 
 
-def tasks_command(options):
+# tasks
+
+
+def add_tasks(commands: Any) -> None:
+    command(
+        commands,
+        "tasks",
+        tasks_command,
+        "List the tasks and their options.",
+        "minitransformer tasks",
+    )
+
+
+def tasks_command(options: argparse.Namespace) -> None:
     for name in tasks.names():
         task = tasks.get(name)
         print(f"{name:10} {task.summary}")

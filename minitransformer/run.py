@@ -1,19 +1,22 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import tasks
-from .batching import source_rows
-from .config import TransformerConfig
-from .decode import greedy_decode
-from .transformer import Transformer
-from .vocab import Vocabulary
+from .decoding.greedy import greedy_decode
+from .files import write_whole
+from .models.kinds import from_json
+from .models.seq2seq import Seq2Seq
+from .text.batching import source_rows
+from .text.vocabulary import Vocabulary
 
+FIRST_KIND = "transformer"  # of the runs whose configuration does not say the kind of the model
 FORMAT = 1  # of the folder; raised when an older program could not read a newer one
 CONFIG, VOCAB, WEIGHTS = "config.json", "vocabularies.json", "weights.npz"
 LOG, PICTURES = "log.jsonl", "pictures"
@@ -25,12 +28,12 @@ class Run:
 
     folder: Path
     task: tasks.Task
-    model: Transformer = field(repr=False)
+    model: Seq2Seq = field(repr=False)
     source_vocab: Vocabulary
     target_vocab: Vocabulary
-    settings: dict  # of the training
+    settings: dict[str, Any]  # of the training
 
-    def encode_source(self, text):
+    def encode_source(self, text: str) -> list[int]:
         """The ids of a source text. Raises ValueError, with the reason, for what this model cannot
         read: nothing at all, unknown words, too many tokens, or not what the task is about."""
         if not text.strip():
@@ -52,33 +55,35 @@ class Run:
             )
         return ids
 
-    def ids_of(self, texts):
+    def ids_of(self, texts: Iterable[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
         """Pairs of texts as pairs of id lists."""
         encode_source, encode_target = self.source_vocab.encode, self.target_vocab.encode
         return [(encode_source(source), encode_target(target)) for source, target in texts]
 
-    def translate(self, *texts):
+    def translate(self, *texts: str) -> list[str]:
         """The translation of each text, decoded greedily. Raises ValueError as `encode_source`."""
         sources = [self.encode_source(text) for text in texts]
         results = greedy_decode(self.model, source_rows(sources)) if sources else []
         return [self.target_vocab.decode(ids) for ids in results]
 
-    def log(self):
-        """The entries of the log: dictionaries with "step" and "loss", "exact_match" and such."""
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log: dictionaries with "step" and "loss", "exact_match" and such."""
         path = self.folder / LOG
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
-    def add_to_log(self, **entry):
+    def add_to_log(self, **figures: Any) -> None:
+        """Add a line to the log."""
         with open(self.folder / LOG, "a") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(json.dumps(figures) + "\n")
 
-    def save(self):
+    def save(self) -> None:
         """Write configuration and vocabularies. What is there is replaced whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = {
             "format": FORMAT,
             "task": {"name": self.task.name, "options": self.task.options()},
+            "kind": self.model.kind,
             "model": self.model.config.to_json(),
             "training": self.settings,
         }
@@ -86,16 +91,19 @@ class Run:
             "source": self.source_vocab.to_json(),
             "target": self.target_vocab.to_json(),
         }
-        write_whole(self.folder / CONFIG, as_json(config))
-        write_whole(self.folder / VOCAB, as_json(vocabularies))
+        _write_json(self.folder / CONFIG, config)
+        _write_json(self.folder / VOCAB, vocabularies)
 
-    def save_weights(self):
+    def save_weights(self) -> None:
         """Write the weights: one array for each parameter, without pickle."""
         state = self.model.state_dict()
-        write_whole(self.folder / WEIGHTS, lambda file: np.savez(file, **state))
+        write_whole(
+            self.folder / WEIGHTS,
+            lambda file: np.savez(file, **state),  # pyright: ignore[reportArgumentType]
+        )
 
 
-def load(folder):
+def load(folder: str | Path) -> Run:
     """The Run in a folder. Raises FileNotFoundError or ValueError, with the reason, for one that is
     missing, of another version, or damaged."""
     folder = Path(folder)
@@ -105,18 +113,18 @@ def load(folder):
             f"{folder} is not the folder of a run: it {what}. "
             "Make one with: minitransformer train TASK --run FOLDER"
         )
-    config = read_json(folder / CONFIG)
+    config = _read_json(folder / CONFIG)
     if config.get("format") != FORMAT:
         raise ValueError(
             f"{folder} was written in run format {config.get('format')}; this version reads "
             f"format {FORMAT}. Train again, or use the version that wrote it"
         )
-    vocabularies = read_json(folder / VOCAB)
+    vocabularies = _read_json(folder / VOCAB)
     try:
         task = tasks.get(config["task"]["name"], **config["task"]["options"])
         source = Vocabulary.from_json(vocabularies["source"])
         target = Vocabulary.from_json(vocabularies["target"])
-        model = Transformer(TransformerConfig(**config["model"]))
+        model = from_json(config.get("kind", FIRST_KIND), config["model"])
         expected = model.config.src_vocab_size, model.config.tgt_vocab_size
         if (len(source), len(target)) != expected:
             raise ValueError(
@@ -130,7 +138,7 @@ def load(folder):
     return Run(folder, task, model.eval(), source, target, settings)
 
 
-def load_weights(model, path):
+def load_weights(model: Seq2Seq, path: Path) -> None:
     """Fill the model with the weights in a file."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: was the training ended before its first save?")
@@ -143,7 +151,7 @@ def load_weights(model, path):
         ) from error
 
 
-def read_json(path):
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -155,19 +163,6 @@ def read_json(path):
     return content
 
 
-def as_json(content):
+def _write_json(path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    return lambda file: file.write(text.encode())
-
-
-def write_whole(path, write):
-    """Let `write(file)` write the file under another name, and put it in place when it is whole."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with open(unfinished, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, lambda file: file.write(text.encode()))

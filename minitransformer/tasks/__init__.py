@@ -4,12 +4,16 @@ from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 
-from minitransformer.tasks.task import SPLITS, Task, option_names, register, registered
+from .task import SPLITS, Task, option_names, register, registered
 
 __all__ = ["SPLITS", "Task", "get", "names", "register"]
 
-for module in iter_modules(__path__):
-    import_module(f"{__name__}.{module.name}")
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def names() -> list[str]:

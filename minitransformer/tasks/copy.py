@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from minitransformer.tasks.task import Task, register, whole_number
+from .task import Task, register, whole_number
 
 
 @register

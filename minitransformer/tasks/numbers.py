@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from minitransformer.tasks.number_words import LARGEST, english, french, parse_english
-from minitransformer.tasks.task import Task, register, whole_number
-from minitransformer.vocab import tokenize
+from ..text.tokenising import tokenize
+from .number_words import LARGEST, english, french, parse_english
+from .task import Task, register, whole_number
 
 
 @register
@@ -23,8 +23,8 @@ class Numbers(Task):
     def __init__(self, largest: int = LARGEST):
         self.largest = whole_number("largest", largest, 1, LARGEST)
 
-    @cached_property
-    def max_length(self) -> int:
+    @cached_property  # it takes a moment, and only training asks
+    def max_length(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         # No three digits take more words than 999 in either language, so of the numbers with
         # fewer thousands than `largest`, those that end in 999 are enough to look at.
         thousands = self.largest // 1000

@@ -1,7 +1,7 @@
 """The symbols from last to first: the smallest task that shows what attention is for."""
 
-from minitransformer.tasks.copy import Copy
-from minitransformer.tasks.task import register
+from .copy import Copy
+from .task import register
 
 
 @register

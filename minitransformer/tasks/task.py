@@ -5,6 +5,7 @@ import inspect
 import operator
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Task:
         """List all the examples. It is read only as far as needed, and may be endless."""
         raise NotImplementedError(f"{type(self).__name__} does not list every example")
 
-    def pair(self, example: Hashable) -> tuple[str, str]:
+    def pair(self, example: Any) -> tuple[str, str]:
         """The source and the target text of an example."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its pairs are")
 

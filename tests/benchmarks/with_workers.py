@@ -8,11 +8,7 @@ from threading import Thread
 import with_minitransformer
 
 import minitransformer as mt
-
-try:  # no public name
-    from minitransformer.training.parallel import run_workers
-except ImportError:
-    from minitransformer.parallel import run_workers
+from minitransformer.training.parallel import run_workers
 
 
 class OneOfSeveral(with_minitransformer.Stepper):

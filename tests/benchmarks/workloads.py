@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PAD, START, END = 0, 1, 2  # as in minitransformer.vocab
+PAD, START, END = 0, 1, 2  # as in minitransformer.text.specials
 FIRST_WORD = 4  # ids below it are special
 BATCHES = 8  # different ones, given in turn
 NEVER = -1e9  # a logit that no argmax picks

@@ -70,7 +70,7 @@ def test_scores_weights_and_result_are_those_worked_out_by_hand():
     close(attended, by_hand @ TOKENS, 1e-15)
 
 
-def test_one_head_with_identity_projections_is_plain_attention():
+def test_one_head_with_identity_projections_is_attention_itself():
     x = mg.Tensor(TOKENS[None])
     by_hand = softmax(TOKENS @ TOKENS.T / 2) @ TOKENS
     close(identity_attention(num_heads=1)(x, x, x).data[0], by_hand, 1e-15)

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minitransformer import Transformer, attention_maps
-from minitransformer.batching import make_batch
+from minitransformer.text.batching import make_batch
 
 KINDS = ["encoder", "decoder", "encoder-decoder"]
 TEXT = "abcd"
@@ -29,7 +29,7 @@ def test_weights_have_a_row_for_each_query_and_a_column_for_each_key(kind, maps,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_of_a_row_are_shares_of_one(kind, maps):
+def test_weights_of_a_row_sum_to_one(kind, maps):
     weights = maps[kind].weights
     assert (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
@@ -82,3 +82,15 @@ def test_a_deeper_model_has_a_map_for_each_layer(trained):
 def test_a_text_that_the_model_cannot_read_is_refused(trained):
     with pytest.raises(ValueError, match="the sentence is empty"):
         attention_maps(trained, " ")
+
+
+def test_a_model_without_attention_has_no_maps(trained, monkeypatch):
+    monkeypatch.setattr(trained.model, "attention_tensors", list)
+    assert attention_maps(trained, TEXT) == {}
+
+
+def test_a_model_that_was_hardly_trained_has_maps_whatever_tokens_it_writes(trained):
+    for seed in range(5):
+        fresh = Transformer(trained.model.config, np.random.default_rng(seed)).eval()
+        maps = attention_maps(replace(trained, model=fresh), TEXT)
+        assert len(maps["decoder"].queries) == maps["decoder"].weights.shape[2]

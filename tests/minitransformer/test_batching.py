@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minitransformer.batching import make_batch, padded, shuffled_batches, source_rows
-from minitransformer.vocab import END, PAD, START
+from minitransformer.text.batching import make_batch, padded, shuffled_batches, source_rows
+from minitransformer.text.specials import END, PAD, START
 
 few = settings(max_examples=40)
 sentences = st.lists(st.integers(4, 9), max_size=6)

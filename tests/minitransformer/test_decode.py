@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,8 +7,8 @@ from toy_models import toy_model
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, greedy_decode
-from minitransformer.batching import source_rows
-from minitransformer.vocab import END, PAD, START
+from minitransformer.text.batching import source_rows
+from minitransformer.text.specials import END, PAD, START
 
 SOURCES = [[4, 5, 6], [7], [5, 5, 4, 6, 7], [6, 4]]
 
@@ -16,20 +17,40 @@ class Scripted(mg.Module):
     """A model that writes what it was told to, token by token, whatever it reads."""
 
     def __init__(self, *scripts, max_length=10):
-        self.scripts = scripts
-        self.config = SimpleNamespace(max_length=max_length, num_decoder_layers=1)
+        self.scripts = [script + [8] * 20 for script in scripts]
+        self.config = SimpleNamespace(max_length=max_length)
         self.read = []  # what the decoder was given, at each step
 
-    def encode(self, src):
-        return src
-
-    def decode(self, tgt, memory, src, cache=None):
+    def forward(self, src, tgt):
         self.read.append(tgt.tolist())
         logits = np.zeros((*tgt.shape, 9))
-        for row, script in enumerate(self.scripts):
+        for i, row in enumerate(src[:, 0]):  # a source says which script is its own
             for t in range(tgt.shape[1]):
-                logits[row, t, (script + [8] * 20)[t]] = 1
+                logits[i, t, self.scripts[row][t]] = 1
         return mg.Tensor(logits)
+
+    def start(self, src):
+        return ScriptedState(src[:, 0], 0)
+
+    def step(self, state, tokens):
+        self.read.append(tokens.tolist())
+        logits = np.zeros((len(tokens), 9))
+        logits[np.arange(len(tokens)), [self.scripts[row][state.time] for row in state.rows]] = 1
+        return mg.Tensor(logits), ScriptedState(state.rows, state.time + 1)
+
+
+@dataclass
+class ScriptedState:
+    rows: np.ndarray
+    time: int
+
+    def select(self, rows):
+        return ScriptedState(self.rows[rows], self.time)
+
+
+def sources(count):
+    """Sources of `count` sentences, each with its number as its only token."""
+    return np.arange(count)[:, None]
 
 
 def model_that_ends(seed=0):
@@ -54,41 +75,51 @@ def test_greedy_decoding_is_the_argmax_step_by_step():
 
 
 def test_a_sentence_stops_at_its_end_token():
-    assert greedy_decode(Scripted([5, 6, END, 7]), np.array([[4]])) == [[5, 6]]
+    assert greedy_decode(Scripted([5, 6, END, 7]), sources(1)) == [[5, 6]]
 
 
 def test_a_sentence_may_be_empty():
-    assert greedy_decode(Scripted([END]), np.array([[4]])) == [[]]
+    assert greedy_decode(Scripted([END]), sources(1)) == [[]]
 
 
 def test_decoding_ends_when_all_sentences_have():
     model = Scripted([5, END], [5, 6, 7, END], [END])
-    assert greedy_decode(model, np.zeros((3, 1), int)) == [[5], [5, 6, 7], []]
+    assert greedy_decode(model, sources(3)) == [[5], [5, 6, 7], []]
     assert len(model.read) == 4
 
 
-def test_one_token_is_written_at_a_time_and_padding_after_the_end():
+def test_one_token_is_written_at_a_time_and_only_of_sentences_that_have_not_ended():
     model = Scripted([5, END, 7, 7], [6, 7, 8, END])
-    greedy_decode(model, np.zeros((2, 1), int))
+    assert greedy_decode(model, sources(2)) == [[5], [6, 7, 8]]
+    assert model.read == [[START, START], [5, 6], [7], [8]]
+
+
+def test_without_a_cache_all_that_was_written_is_read_again():
+    model = Scripted([5, END, 7, 7], [6, 7, 8, END])
+    assert greedy_decode(model, sources(2), cached=False) == [[5], [6, 7, 8]]
     assert model.read == [
         [[START], [START]],
         [[START, 5], [START, 6]],
-        [[START, 5, END], [START, 6, 7]],
-        [[START, 5, END, PAD], [START, 6, 7, 8]],
+        [[START, 6, 7]],
+        [[START, 6, 7, 8]],
     ]
 
 
+def test_a_batch_of_no_sentence_is_decoded_to_nothing():
+    assert greedy_decode(Scripted(), np.zeros((0, 1), int)) == []
+
+
 def test_a_sentence_that_does_not_end_is_cut_at_the_limit():
-    assert greedy_decode(Scripted([5] * 20), np.array([[4]]), max_length=3) == [[5, 5, 5]]
+    assert greedy_decode(Scripted([5] * 20), sources(1), max_length=3) == [[5, 5, 5]]
 
 
 def test_the_limit_is_that_of_the_models_positions_where_none_is_given():
-    assert greedy_decode(Scripted([5] * 20, max_length=6), np.array([[4]])) == [[5] * 5]
-    assert greedy_decode(Scripted([5] * 20, max_length=6), np.array([[4]]), 99) == [[5] * 5]
+    assert greedy_decode(Scripted([5] * 20, max_length=6), sources(1)) == [[5] * 5]
+    assert greedy_decode(Scripted([5] * 20, max_length=6), sources(1), 99) == [[5] * 5]
 
 
 def test_an_end_token_at_the_limit_still_ends_the_sentence():
-    assert greedy_decode(Scripted([5, 5, END]), np.array([[4]]), max_length=3) == [[5, 5]]
+    assert greedy_decode(Scripted([5, 5, END]), sources(1), max_length=3) == [[5, 5]]
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -119,16 +150,17 @@ def test_a_model_that_cannot_read_the_sentence_is_left_in_its_mode():
     assert all(module.training for module in model.modules())
 
 
-def test_decoding_records_nothing(monkeypatch):
+@pytest.mark.parametrize("cached, method", [(True, "step"), (False, "forward")])
+def test_decoding_records_nothing(cached, method, monkeypatch):
     model = model_that_ends()
-    decode, recorded = model.decode, []
+    right, recorded = getattr(model, method), []
 
     def watched(*args):
-        logits = decode(*args)
-        recorded.append(logits.requires_grad)
-        return logits
+        result = right(*args)
+        recorded.append((result[0] if cached else result).requires_grad)
+        return result
 
-    monkeypatch.setattr(model, "decode", watched)
-    greedy_decode(model, source_rows(SOURCES))
+    monkeypatch.setattr(model, method, watched)
+    greedy_decode(model, source_rows(SOURCES), cached=cached)
     assert set(recorded) == {False}
     assert all(parameter.grad is None for parameter in model.parameters())

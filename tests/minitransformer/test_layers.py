@@ -6,7 +6,7 @@ from toy_models import close, gradcheck_module, normal, scattered
 
 import minigrad as mg
 from minitransformer import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
-from minitransformer.layers import ACTIVATIONS
+from minitransformer.models.layers import ACTIVATIONS
 
 
 def rng(seed=0):

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from toy_models import BATCH, toy_model
 
-from minitransformer import evaluate, metrics
-from minitransformer.batching import make_batch, source_rows
-from minitransformer.decode import greedy_decode
-from minitransformer.metrics import batch_loss
+from minitransformer import evaluate
+from minitransformer.decoding.greedy import greedy_decode
+from minitransformer.text.batching import make_batch, source_rows
+from minitransformer.training import metrics
+from minitransformer.training.metrics import batch_loss
 
 PAIRS = [([4, 5], [5]), ([6], [7, 4, 5]), ([7, 7, 4], [6, 6])]
 

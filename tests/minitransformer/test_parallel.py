@@ -30,7 +30,7 @@ SMALL = {
 
 def trained(folder, **settings):
     run = mt.train("reverse", folder, **{**SMALL, "steps": 12, **settings})
-    losses = [entry["loss"] for entry in run.log() if "loss" in entry]
+    losses = [line["loss"] for line in run.log() if "loss" in line]
     return run.model.state_dict(), losses
 
 

@@ -1,13 +1,15 @@
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+from importlib.util import find_spec
 
 import pytest
 
-from minitransformer import pictures
-from minitransformer.pictures import save_attention, save_loss_curve, save_pictures
+from minitransformer.looking.pictures import save_attention, save_loss_curve, save_pictures
 from minitransformer.run import LOG, load
 
-needs_matplotlib = pytest.mark.skipif(pictures.Figure is None, reason="Matplotlib is missing")
+needs_matplotlib = pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
 
 
 @pytest.fixture
@@ -57,7 +59,28 @@ def test_a_run_that_was_ended_at_once_has_a_picture_of_nothing(run):
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(run, monkeypatch):
-    monkeypatch.setattr(pictures, "Figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # cannot be imported
     with pytest.raises(ModuleNotFoundError, match="pip install"):
         save_pictures(run, "abcd")
     assert not (run.folder / "pictures").exists()
+
+
+def test_matplotlib_is_imported_only_when_a_picture_is_drawn():
+    code = "import minitransformer.cli, sys; sys.exit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@needs_matplotlib
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(run, monkeypatch):
+    path = save_loss_curve(run)
+    before = path.read_bytes()
+
+    def fail(self, file, **settings):
+        file.write(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    with pytest.raises(OSError, match="no space left"):
+        save_loss_curve(run)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]

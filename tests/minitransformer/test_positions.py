@@ -6,7 +6,7 @@ from toy_models import close, gradcheck_module, normal
 
 import minigrad as mg
 from minitransformer import LearnedEncoding, SinusoidalEncoding, sinusoids
-from minitransformer.positions import POSITIONS
+from minitransformer.models.positions import POSITIONS
 
 
 def test_sinusoids_are_the_formula_of_the_paper():

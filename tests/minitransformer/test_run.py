@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from toy_models import toy_model
 
-from minitransformer import Run, Vocabulary, run, tasks
-from minitransformer.run import CONFIG, LOG, VOCAB, WEIGHTS, load, write_whole
+from minitransformer import Run, Vocabulary, tasks
+from minitransformer.files import write_whole
+from minitransformer.run import CONFIG, LOG, VOCAB, WEIGHTS, load
 
 FILES = [CONFIG, VOCAB, WEIGHTS]
 
@@ -85,8 +86,41 @@ def test_a_run_with_accents_is_read_on_a_system_whose_encoding_is_not_utf_8(tmp_
     run.save_weights()
     assert "zéro" in run.target_vocab.tokens
     script = "import minitransformer, sys; minitransformer.load(sys.argv[1])"
-    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    subprocess.run([sys.executable, "-c", script, tmp_path], env=plain, check=True)
+    bare = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", script, tmp_path], env=bare, check=True)
+
+
+# Kinds of models, and runs that were written before there were any.
+
+
+def test_the_configuration_says_the_kind_of_the_model(run_folder):
+    assert json.loads((run_folder / CONFIG).read_text())["kind"] == "transformer"
+
+
+@pytest.mark.parametrize("pad_id", [{}, {"pad_id": 0}], ids=["without pad_id", "with pad_id"])
+def test_a_run_without_a_kind_is_a_transformer(pad_id, run_folder, trained):
+    path = run_folder / CONFIG
+    config = json.loads(path.read_text())
+    del config["kind"]
+    config["model"].update(pad_id)
+    path.write_text(json.dumps(config))
+    old = load(run_folder)
+    assert old.model.config == trained.model.config
+    assert old.translate("abcd", "e") == trained.translate("abcd", "e")
+    old.save()  # and is written as today
+    assert json.loads(path.read_text())["kind"] == "transformer"
+    assert "pad_id" not in json.loads(path.read_text())["model"]
+
+
+def test_another_kind_is_refused_with_those_that_there_are(run_folder):
+    change(run_folder / CONFIG, kind="mamba")
+    refused(run_folder, CONFIG, "no kind of model 'mamba', only transformer")
+
+
+def test_another_id_of_padding_is_refused(run_folder):
+    model = json.loads((run_folder / CONFIG).read_text())["model"]
+    change(run_folder / CONFIG, model={**model, "pad_id": 3})
+    refused(run_folder, CONFIG, "pad_id has to be 0, not 3")
 
 
 # Damaged.
@@ -219,6 +253,8 @@ def test_a_file_that_is_no_text_is_named(name, run_folder):
         {"task": {"name": "copy", "options": {"colour": 1}}},
         {"task": {"name": ["copy"], "options": {}}},
         {"task": "copy"},
+        {"kind": None},
+        {"kind": ["transformer"]},
         {"model": None},
         {"model": {"d_model": 32}},
         {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "d_model": "wide"}},
@@ -263,7 +299,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(failing, run_fo
         raise OSError("no space left on device")
 
     owner, name = failing.split(".")
-    monkeypatch.setattr(getattr(run, owner), name, fail)
+    monkeypatch.setattr({"np": np, "os": os}[owner], name, fail)
     with pytest.raises(OSError, match="no space left"):
         loaded.save_weights()
     assert {path: path.read_bytes() for path in run_folder.iterdir() if path.is_file()} == before
@@ -277,6 +313,19 @@ def test_a_new_file_whose_writing_fails_is_not_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "weights.npz", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_that_write_one_file_at_once_do_not_mix(tmp_path):
+    path = tmp_path / "weights.npz"
+
+    def write(file):
+        file.write(b"the outer")
+        write_whole(path, lambda inner: inner.write(b"the inner one"))
+        file.write(b" one")
+
+    write_whole(path, write)
+    assert path.read_bytes() == b"the outer one"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # What a model cannot read.

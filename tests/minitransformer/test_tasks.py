@@ -6,7 +6,7 @@ import pytest
 
 from minitransformer import tasks
 from minitransformer.tasks.task import registered
-from minitransformer.vocab import Vocabulary
+from minitransformer.text.vocabulary import Vocabulary
 
 BUILT_IN = ["copy", "numbers", "reverse"]
 

@@ -1,6 +1,5 @@
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -9,12 +8,11 @@ from toy_models import quick_train, same_weights
 import minitransformer as mt
 from minitransformer import TrainingSettings, tasks
 from minitransformer.run import CONFIG, WEIGHTS, load
-
-module = sys.modules["minitransformer.train"]  # the name in the package is the function
+from minitransformer.training import loop, trainer
 
 
 def losses(run):
-    return [(entry["step"], entry["loss"]) for entry in run.log() if "loss" in entry]
+    return [(line["step"], line["loss"]) for line in run.log() if "loss" in line]
 
 
 def content(folder):
@@ -23,7 +21,7 @@ def content(folder):
 
 def stop_at(monkeypatch, step, error):
     """Let training raise `error` in the middle of that step."""
-    batch_loss, calls = module.batch_loss, []
+    batch_loss, calls = loop.batch_loss, []
 
     def stopping(*args):
         calls.append(args)
@@ -31,18 +29,18 @@ def stop_at(monkeypatch, step, error):
             raise error
         return batch_loss(*args)
 
-    monkeypatch.setattr(module, "batch_loss", stopping)
+    monkeypatch.setattr(loop, "batch_loss", stopping)
 
 
 @pytest.fixture
-def given_to_fit(monkeypatch):
+def given_to_learn(monkeypatch):
     """What the training loop is given, without running it."""
     given = {}
 
-    def fit(run, settings, pairs, validation_pairs, *others):
+    def learn(run, settings, pairs, validation_pairs, *others):
         given.update(run=run, settings=settings, pairs=pairs, validation_pairs=validation_pairs)
 
-    monkeypatch.setattr(module, "fit", fit)
+    monkeypatch.setattr(trainer, "learn", learn)
     return given
 
 
@@ -52,7 +50,7 @@ def given_to_fit(monkeypatch):
 def test_the_loss_goes_down_far_below_that_of_guessing(tmp_path, trained):
     copying = quick_train(tmp_path / "run", "copy", steps=200, batch_size=32, train_examples=2000)
     for run in (copying, trained):
-        validation = [e["validation_loss"] for e in run.log() if "validation_loss" in e]
+        validation = [line["validation_loss"] for line in run.log() if "validation_loss" in line]
         assert validation[-1] < validation[0]
         assert validation[-1] < math.log(5) / 3
         assert losses(run)[0][1] > math.log(5) / 2
@@ -61,13 +59,13 @@ def test_the_loss_goes_down_far_below_that_of_guessing(tmp_path, trained):
 def test_every_training_step_is_in_training_mode_and_the_run_ends_in_evaluation(
     tmp_path, monkeypatch
 ):
-    batch_loss, modes = module.batch_loss, []
+    batch_loss, modes = loop.batch_loss, []
 
     def watched(model, *args):
         modes.append({part.training for part in model.modules()})
         return batch_loss(model, *args)
 
-    monkeypatch.setattr(module, "batch_loss", watched)
+    monkeypatch.setattr(loop, "batch_loss", watched)
     run = quick_train(tmp_path / "run", steps=6, validations=3)
     assert modes == [{True}] * 6
     assert not run.model.training
@@ -75,7 +73,7 @@ def test_every_training_step_is_in_training_mode_and_the_run_ends_in_evaluation(
 
 def test_the_learning_rate_is_that_of_the_paper_and_falls_to_nothing_at_the_end(tmp_path):
     run = quick_train(tmp_path / "run", steps=60, warmup_steps=20, cooldown=0.5, lr_scale=0.7)
-    rates = {entry["step"]: entry["lr"] for entry in run.log() if "lr" in entry}
+    rates = {line["step"]: line["lr"] for line in run.log() if "lr" in line}
     assert set(rates) == {10, 20, 30, 40, 50, 60}
     for step, rate in rates.items():
         paper = 0.7 * 32**-0.5 * min(step**-0.5, step * 20**-1.5)
@@ -117,29 +115,29 @@ def test_the_run_records_all_that_is_needed_to_repeat_it(tmp_path):
 # The data.
 
 
-def test_no_test_or_validation_example_is_trained_on(tmp_path, given_to_fit):
+def test_no_test_or_validation_example_is_trained_on(tmp_path, given_to_learn):
     run = quick_train(tmp_path / "run", train_examples=3000)
     kinds = {"pairs": "train", "validation_pairs": "validation"}
     for name, split in kinds.items():
-        texts = [run.source_vocab.decode(source) for source, _ in given_to_fit[name]]
+        texts = [run.source_vocab.decode(source) for source, _ in given_to_learn[name]]
         assert {run.task.split_of(text) for text in texts} == {split}
-    assert len(given_to_fit["pairs"]) == 3000
-    assert len(given_to_fit["validation_pairs"]) == 10
+    assert len(given_to_learn["pairs"]) == 3000
+    assert len(given_to_learn["validation_pairs"]) == 10
 
 
-def test_the_vocabularies_are_made_of_training_texts_alone(tmp_path, given_to_fit):
+def test_the_vocabularies_are_made_of_training_texts_alone(tmp_path, given_to_learn):
     run = quick_train(tmp_path / "run", train_examples=3)
-    used = {token for source, _ in given_to_fit["pairs"] for token in source}
+    used = {token for source, _ in given_to_learn["pairs"] for token in source}
     assert used == set(range(4, len(run.source_vocab)))
 
 
-def test_the_model_has_positions_for_the_longest_sentence_and_its_end(tmp_path, given_to_fit):
+def test_the_model_has_positions_for_the_longest_sentence_and_its_end(tmp_path, given_to_learn):
     assert quick_train(tmp_path / "run").model.config.max_length == 5
 
 
-def test_the_task_says_how_many_steps_where_nobody_else_does(tmp_path, given_to_fit):
+def test_the_task_says_how_many_steps_where_nobody_else_does(tmp_path, given_to_learn):
     run = quick_train(tmp_path / "run", steps=None)
-    assert given_to_fit["settings"].steps == run.task.steps == run.settings["steps"]
+    assert given_to_learn["settings"].steps == run.task.steps == run.settings["steps"]
 
 
 # What one sees.
@@ -189,7 +187,7 @@ def test_the_weights_of_the_last_validation_survive_a_crash(tmp_path, monkeypatc
     with pytest.raises(RuntimeError, match="out of power"):
         quick_train(tmp_path / "run", steps=20, validations=2)
     run = load(tmp_path / "run")
-    assert [entry["step"] for entry in run.log() if "validation_loss" in entry] == [10]
+    assert [line["step"] for line in run.log() if "validation_loss" in line] == [10]
 
 
 def test_a_training_that_diverges_says_so_and_what_to_try(tmp_path):
@@ -206,7 +204,7 @@ def test_a_training_that_diverges_says_so_and_what_to_try(tmp_path):
 
 def test_a_folder_that_holds_a_run_is_refused_and_nothing_in_it_changes(run_folder, monkeypatch):
     before = content(run_folder)
-    monkeypatch.setattr(module.tasks.Task, "examples", None)  # nor is any work done for nothing
+    monkeypatch.setattr(tasks.Task, "examples", None)  # nor is any work done for nothing
     with pytest.raises(FileExistsError, match="holds a run already: name another folder") as caught:
         quick_train(run_folder)
     assert str(run_folder) in str(caught.value)
@@ -220,7 +218,7 @@ def test_what_else_is_in_the_folder_stays(tmp_path):
     assert (tmp_path / WEIGHTS).exists()
 
 
-def test_without_a_folder_each_run_gets_a_new_one_under_runs(tmp_path, monkeypatch, given_to_fit):
+def test_without_a_folder_each_run_gets_a_new_one_under_runs(tmp_path, monkeypatch, given_to_learn):
     monkeypatch.chdir(tmp_path)
     folders = [quick_train(None).folder.as_posix() for _ in range(3)]
     assert folders == ["runs/reverse", "runs/reverse-2", "runs/reverse-3"]

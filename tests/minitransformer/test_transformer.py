@@ -21,9 +21,9 @@ from minitransformer import (
     look_ahead_mask,
     padding_mask,
     sinusoids,
-    transformer,
 )
-from minitransformer.metrics import batch_loss
+from minitransformer.models import transformer
+from minitransformer.training.metrics import batch_loss
 
 VARIANTS = {
     "post-norm": {},

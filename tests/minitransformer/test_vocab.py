@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer.tasks.number_words import english, french
-from minitransformer.vocab import END, PAD, START, UNKNOWN, Vocabulary, join_words, tokenize
+from minitransformer.text.specials import END, PAD, START, UNKNOWN
+from minitransformer.text.tokenising import join_words, tokenize
+from minitransformer.text.vocabulary import Vocabulary
 
 # Anything but combining marks, which join what stands before them.
 texts = st.text(st.characters(exclude_categories=["M", "Cs"]))

@@ -4,7 +4,7 @@ import numpy as np
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, tasks, train
-from minitransformer.batching import Batch
+from minitransformer.text.batching import Batch
 
 TOY = {
     "src_vocab_size": 8,

@@ -1,9 +1,14 @@
 """Which positions may be attended to: 1 (True) may, 0 (False) is hidden. Always."""
 
+from typing import overload
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ..text.specials import PAD
 
 
-def padding_mask(tokens, pad_id=0):
+def padding_mask(tokens: ArrayLike, pad_id: int = PAD) -> np.ndarray:
     """True where a token is real, False where it is padding: (B, T) -> (B, 1, 1, T).
 
     The axes of size 1 stand for every head and every query.
@@ -14,7 +19,7 @@ def padding_mask(tokens, pad_id=0):
     return (tokens != pad_id)[:, None, None, :]
 
 
-def look_ahead_mask(length):
+def look_ahead_mask(length: int) -> np.ndarray:
     """True at and before each query's own position: (1, 1, T, T), the lower triangle.
 
     With it a position of the decoder sees only what was written before (section 3.2.3).
@@ -22,8 +27,14 @@ def look_ahead_mask(length):
     return np.tri(length, dtype=bool)[None, None]
 
 
-def combine_masks(a, b):
+@overload
+def combine_masks(a: np.ndarray, b: np.ndarray | None) -> np.ndarray: ...
+@overload
+def combine_masks(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None: ...
+def combine_masks(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
     """The product of two masks: a position must be allowed by both. None hides nothing."""
-    if a is None or b is None:
-        return b if a is None else a
+    if a is None:
+        return b
+    if b is None:
+        return a
     return a & b

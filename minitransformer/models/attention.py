@@ -6,10 +6,13 @@ import numpy as np
 
 import minigrad as mg
 
+from .cache import KeyValueCache
 from .layers import Linear
 
 
-def scaled_dot_product_attention(query, key, value, mask=None):
+def scaled_dot_product_attention(
+    query: mg.Tensor, key: mg.Tensor, value: mg.Tensor, mask: np.ndarray | None = None
+) -> tuple[mg.Tensor, mg.Tensor]:
     """softmax(Q K^T / sqrt(d_k)) V, equation 1 of the paper: (attended, weights).
 
     `query` (..., T_q, d_k), `key` (..., T_k, d_k), `value` (..., T_k, d_v); `mask` is boolean,
@@ -21,13 +24,13 @@ def scaled_dot_product_attention(query, key, value, mask=None):
     scores = query @ key.mT  # (..., T_q, T_k)
     scores = (scores * (1 / math.sqrt(d_k))).named("scores")
     if mask is not None:
-        check_mask(mask, scores.shape)
+        _check_mask(mask, scores.shape)
         scores = mg.masked_fill(scores, ~mask, -np.inf).named("masked scores")
     weights = mg.softmax(scores).named("weights")
     return weights @ value, weights
 
 
-def check_mask(mask, shape):
+def _check_mask(mask: np.ndarray, shape: tuple[int, ...]) -> None:
     sizes = zip(reversed(mask.shape), reversed(shape))
     if mask.dtype != bool or mask.ndim > len(shape) or any(m not in (1, n) for m, n in sizes):
         raise ValueError(
@@ -43,7 +46,7 @@ class MultiHeadAttention(mg.Module):
     projections have no bias; `bias=True` adds them.
     """
 
-    def __init__(self, d_model, num_heads, rng, bias=False):
+    def __init__(self, d_model: int, num_heads: int, rng: np.random.Generator, bias: bool = False):
         if d_model % num_heads:
             raise ValueError(
                 f"d_model {d_model} cannot be divided among {num_heads} heads: choose a multiple"
@@ -54,15 +57,33 @@ class MultiHeadAttention(mg.Module):
         self.w_v = Linear(d_model, d_model, rng, bias)
         self.w_o = Linear(d_model, d_model, rng, bias)
 
-    def forward(self, query, key, value, mask=None, cache=None):
-        """Queries (B, T_q, d_model) attend to keys and values (B, T_k, d_model). A `cache` (see
-        cache.py) knows the keys and values of earlier calls."""
+    def forward(
+        self,
+        query: mg.Tensor,
+        key: mg.Tensor | None,
+        value: mg.Tensor | None,
+        mask: np.ndarray | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> mg.Tensor:
+        """Queries (B, T_q, d_model) attend to keys and values (B, T_k, d_model).
+
+        With a `cache`, those of earlier calls come before them; where `key` and `value` are None
+        nothing is added, and all that the cache holds is attended to.
+        """
         q = mg.split_heads(self.w_q(query), self.num_heads).named("Q")  # (B, H, T_q, d_k)
-        k, v = self.keys_and_values(key, value) if cache is None else cache(self, key, value)
+        if key is not None and value is not None:
+            k, v = self.keys_and_values(key, value)
+            if cache is not None:
+                k, v = cache.extend(k, v)
+        elif cache is not None:
+            k, v = cache.held()
+        else:
+            raise ValueError("attention needs keys and values, or a cache that holds some")
         attended, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
         return self.w_o(mg.join_heads(attended))
 
-    def keys_and_values(self, key, value):
-        k = mg.split_heads(self.w_k(key), self.num_heads).named("K")  # (B, H, T_k, d_k)
-        v = mg.split_heads(self.w_v(value), self.num_heads).named("V")  # (B, H, T_k, d_k)
+    def keys_and_values(self, key: mg.Tensor, value: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+        """Both projected and split into heads: (B, T_k, d_model) -> (B, H, T_k, d_k)."""
+        k = mg.split_heads(self.w_k(key), self.num_heads).named("K")
+        v = mg.split_heads(self.w_v(value), self.num_heads).named("V")
         return k, v

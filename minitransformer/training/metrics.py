@@ -1,29 +1,31 @@
 """How good a model is, on sentences that it has not seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 import minigrad as mg
 
-from .batching import make_batch, source_rows
-from .decode import evaluating, greedy_decode
-from .vocab import PAD
+from ..decoding.greedy import greedy_decode
+from ..models.seq2seq import Seq2Seq, evaluating
+from ..text.batching import Batch, Pair, make_batch, source_rows
+from ..text.specials import PAD
 
 BATCH_SIZE = 200  # sentences that are decoded together
 
 
 @dataclass
 class Evaluation:
-    """`loss` is the mean over the real target tokens, `exact_match` the share of sentences that
-    were decoded without a single wrong token, `predictions` the decoded ids."""
+    """`loss` is the mean over the real target tokens, `exact_match` the part of the
+    sentences that were decoded without a single wrong token, `predictions` the decoded ids."""
 
     loss: float
     exact_match: float
-    predictions: list
+    predictions: list[list[int]]
 
 
-def batch_loss(model, batch, label_smoothing=0.0):
+def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg.Tensor:
     """Cross-entropy per real target token, the decoder being given the right tokens before each."""
     logits = model(batch.src, batch.tgt_in)
     return mg.cross_entropy(
@@ -31,7 +33,7 @@ def batch_loss(model, batch, label_smoothing=0.0):
     )
 
 
-def evaluate(model, pairs):
+def evaluate(model: Seq2Seq, pairs: Sequence[Pair]) -> Evaluation:
     """An Evaluation of `model` on `pairs` of source and target ids."""
     if not pairs:
         raise ValueError("evaluate: there are no examples to try the model on")

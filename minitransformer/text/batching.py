@@ -1,10 +1,13 @@
 """From pairs of token ids to arrays: padding after the end, and the shift of teacher forcing."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .vocab import END, PAD, START
+from .specials import END, PAD, START
+
+Pair = tuple[Sequence[int], Sequence[int]]  # source ids and target ids, without start and end
 
 POOL = 32  # batches' worth of examples that are sorted by length together
 
@@ -19,12 +22,12 @@ class Batch:
     tgt_out: np.ndarray
 
     @property
-    def num_tokens(self):
+    def num_tokens(self) -> int:
         """How many target tokens are real: what the loss is a mean over."""
         return int((self.tgt_out != PAD).sum())
 
 
-def make_batch(pairs):
+def make_batch(pairs: Sequence[Pair]) -> Batch:
     """A Batch of (source ids, target ids). Here alone start and end are added: the decoder
     is given the target shifted right by one (figure 1)."""
     return Batch(
@@ -34,12 +37,12 @@ def make_batch(pairs):
     )
 
 
-def source_rows(sources):
+def source_rows(sources: Sequence[Sequence[int]]) -> np.ndarray:
     """Source ids as an array (B, S), each row with its end token."""
     return padded([[*src, END] for src in sources])
 
 
-def padded(rows):
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     """Rows of ids of unequal length as one array, with padding after the end of the shorter."""
     width = max(len(row) for row in rows)
     ids = np.full((len(rows), width), PAD)
@@ -48,17 +51,19 @@ def padded(rows):
     return ids
 
 
-def shuffled_batches(pairs, batch_size, rng):
+def shuffled_batches(
+    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator
+) -> Iterator[Batch]:
     """One pass over `pairs` in random order, in batches of similar length: little padding."""
     order = rng.permutation(len(pairs))
     batches = []
     for start in range(0, len(order), POOL * batch_size):
-        pool = sorted(order[start : start + POOL * batch_size], key=lambda i: length(pairs[i]))
+        pool = sorted(order[start : start + POOL * batch_size], key=lambda i: _length(pairs[i]))
         batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
     for i in rng.permutation(len(batches)):
         yield make_batch([pairs[j] for j in batches[i]])
 
 
-def length(pair):
+def _length(pair: Pair) -> int:
     src, tgt = pair
     return len(src) + len(tgt)

@@ -1,0 +1,107 @@
+"""Settings that are written in one place: the field of a dataclass.
+
+A field says its default, what it has to be, and what it is for. The checks of the dataclass
+(`check`), the command's flags and their help (`add_flags`) are made of nothing else.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Must:
+    """What a setting has to be: in words, as a test, and how it is read from a command line.
+
+    `words` complete the sentence "NAME has to be ...".
+    """
+
+    words: str
+    test: Callable[[Any], bool]
+    read: type
+    choices: tuple[str, ...] | None = None
+
+    def allows(self, value: Any) -> bool:
+        """Whether the value is what it has to be; what cannot even be compared is not."""
+        try:
+            return self.test(value)
+        except TypeError:
+            return False
+
+
+ABOVE_0 = Must("above 0", lambda value: value > 0, float)
+COUNT = Must("a whole number above 0", lambda value: isinstance(value, int) and value >= 1, int)
+FROM_0 = Must("a whole number from 0", lambda value: isinstance(value, int) and value >= 0, int)
+FROM_0_TO_BELOW_1 = Must("from 0 to below 1", lambda value: 0 <= value < 1, float)
+PROBABILITY = Must("a probability below 1", lambda value: 0 <= value < 1, float)
+YES_OR_NO = Must("True or False", lambda value: isinstance(value, bool), bool)
+
+
+def one_of(names: Iterable[str]) -> Must:
+    """One of these names."""
+    names = tuple(names)
+    return Must(f"one of {[*names]}", lambda value: value in names, str, names)
+
+
+def setting(
+    must: Must, purpose: str, otherwise: str | None = None, flag: bool = True, kept: bool = True
+) -> dict[str, Any]:
+    """The metadata of a field that is a setting: `field(default=32, metadata=setting(...))`.
+
+    `purpose` is its help. Where the default is None, `otherwise` says in words what counts then.
+    `flag` is False for what no command line says, `kept` for what is not recorded with a run.
+    """
+    return {"must": must, "purpose": purpose, "otherwise": otherwise, "flag": flag, "kept": kept}
+
+
+def settings_of(settings: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass, or of an object of it, that are settings."""
+    return [each for each in dataclasses.fields(settings) if "must" in each.metadata]
+
+
+def require(condition: bool, where: str, name: str, words: str, value: object) -> None:
+    """Raise ValueError unless the condition holds: "WHERE: NAME has to be WORDS, not VALUE"."""
+    if not condition:
+        raise ValueError(f"{where}: {name} has to be {words}, not {value!r}")
+
+
+def check(settings: Any, where: str) -> None:
+    """Raise ValueError for the first setting that is not what it has to be."""
+    for each in settings_of(settings):
+        value, must = getattr(settings, each.name), each.metadata["must"]
+        undecided = value is None and each.default is None
+        require(undecided or must.allows(value), where, each.name, must.words, value)
+
+
+def kept(settings: Any) -> dict[str, Any]:
+    """The settings that are recorded with a run, as a dictionary for JSON."""
+    left_out = {each.name for each in settings_of(settings) if not each.metadata["kept"]}
+    values = dataclasses.asdict(settings)
+    return {name: value for name, value in values.items() if name not in left_out}
+
+
+def add_flags(
+    add: Callable[..., object], settings: type, otherwise: Mapping[str, str] | None = None
+) -> None:
+    """Call `add`, the `add_argument` of a parser, for each setting that has a flag. A flag that is
+    not given leaves None, see `given`; `otherwise` says of some what counts then."""
+    for each in settings_of(settings):
+        if not each.metadata["flag"]:
+            continue
+        must, default = each.metadata["must"], each.metadata["otherwise"] or each.default
+        default = (otherwise or {}).get(each.name, default)
+        metavar = {int: "N", float: "X"}.get(must.read)
+        flag = "--" + each.name.replace("_", "-")
+        if must.read is bool:
+            add(flag, action="store_true", default=None, help=each.metadata["purpose"])
+        else:
+            purpose = f"{each.metadata['purpose']} (default: {default})"
+            add(flag, type=must.read, choices=must.choices, metavar=metavar, help=purpose)
+
+
+def given(options: Any, settings: type) -> dict[str, Any]:
+    """The settings that a command line did give, by name, from argparse's options."""
+    values = vars(options)
+    names = [each.name for each in settings_of(settings) if each.metadata["flag"]]
+    return {name: values[name] for name in names if values[name] is not None}

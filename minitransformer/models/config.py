@@ -1,0 +1,108 @@
+"""TransformerConfig: all the numbers that make one Transformer."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..fields import COUNT, PROBABILITY, YES_OR_NO, check, one_of, require, setting
+from ..text.specials import PAD
+from .layers import ACTIVATIONS
+from .positions import POSITIONS
+
+SHAPE = ("d_model", "num_heads", "d_ff", "num_encoder_layers", "num_decoder_layers")
+SIZES = {  # the shape of each
+    "tiny": (32, 2, 64, 1, 1),
+    "small": (64, 4, 128, 2, 2),
+    "medium": (128, 4, 512, 2, 2),
+    "paper": (512, 8, 2048, 6, 6),
+}
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The defaults are the base model of the paper (table 3). `tie_embeddings` uses one matrix for
+    both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
+    languages. Raises ValueError for values that make no model."""
+
+    src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
+    tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))
+    d_model: int = field(default=512, metadata=setting(COUNT, "width of embeddings and layers"))
+    num_heads: int = field(default=8, metadata=setting(COUNT, "heads; they divide d_model"))
+    d_ff: int = field(default=2048, metadata=setting(COUNT, "width inside the feed-forward layers"))
+    num_encoder_layers: int = field(default=6, metadata=setting(COUNT, "layers of the encoder"))
+    num_decoder_layers: int = field(default=6, metadata=setting(COUNT, "layers of the decoder"))
+    dropout: float = field(default=0.1, metadata=setting(PROBABILITY, "of each entry to be 0"))
+    max_length: int = field(default=512, metadata=setting(COUNT, "positions of source and target"))
+    norm_first: bool = field(
+        default=False, metadata=setting(YES_OR_NO, "normalise before each sub-layer, not after")
+    )
+    activation: str = field(
+        default="relu", metadata=setting(one_of(ACTIVATIONS), "inside the feed-forward layers")
+    )
+    positions: str = field(
+        default="sinusoidal", metadata=setting(one_of(POSITIONS), "how a token knows its place")
+    )
+    tie_embeddings: bool = field(
+        default=False,
+        metadata=setting(YES_OR_NO, "one matrix for both embeddings and the output (3.4)"),
+    )
+
+    def __post_init__(self) -> None:
+        check(self, "TransformerConfig")
+        divides = self.d_model % self.num_heads == 0
+        words = "a multiple of num_heads"
+        require(divides, "TransformerConfig", "d_model", words, self.d_model)
+        if self.tie_embeddings and self.src_vocab_size != self.tgt_vocab_size:
+            raise ValueError(
+                "tie_embeddings shares one matrix between both languages, so they need one "
+                f"vocabulary; these have {self.src_vocab_size} and {self.tgt_vocab_size} tokens"
+            )
+
+    @classmethod
+    def of_size(
+        cls, size: str, src_vocab_size: int, tgt_vocab_size: int, **changes: Any
+    ) -> "TransformerConfig":
+        """A named size ("tiny", "small", "medium", "paper"), with any field changed by keyword."""
+        if size not in SIZES:
+            raise ValueError(f"there is no size {size!r}; the sizes are {', '.join(SIZES)}")
+        values = {**dict(zip(SHAPE, SIZES[size])), **changes}
+        return cls(src_vocab_size, tgt_vocab_size, **values)
+
+    @classmethod
+    def tiny(cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any) -> "TransformerConfig":
+        """One layer each, of width 32: learns a toy task in seconds."""
+        return cls.of_size("tiny", src_vocab_size, tgt_vocab_size, **changes)
+
+    @classmethod
+    def small(cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any) -> "TransformerConfig":
+        """Two layers each, of width 64: learns the tasks of this package in minutes."""
+        return cls.of_size("small", src_vocab_size, tgt_vocab_size, **changes)
+
+    @classmethod
+    def medium(
+        cls, src_vocab_size: int, tgt_vocab_size: int, **changes: Any
+    ) -> "TransformerConfig":
+        """Two layers each, of width 128."""
+        return cls.of_size("medium", src_vocab_size, tgt_vocab_size, **changes)
+
+    @classmethod
+    def paper(
+        cls, src_vocab_size: int = 37000, tgt_vocab_size: int = 37000, **changes: Any
+    ) -> "TransformerConfig":
+        """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048. Vocabularies of one size
+        count as one that is shared, as the paper's of 37,000 tokens: then embeddings are tied."""
+        changes.setdefault("tie_embeddings", src_vocab_size == tgt_vocab_size)
+        return cls.of_size("paper", src_vocab_size, tgt_vocab_size, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, as a dictionary for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "TransformerConfig":
+        """The config that `to_json` gave. Runs of version 0.1 also have the id of padding, which
+        was 0 in all of them."""
+        content = dict(content)
+        pad_id = content.pop("pad_id", PAD)
+        require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
+        return cls(**content)

@@ -1,0 +1,30 @@
+"""Which kinds of models there are, by the names that `config.json` gives them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .config import TransformerConfig
+from .seq2seq import Seq2Seq
+from .transformer import Transformer
+
+
+class Kind(NamedTuple):
+    """`model(config, rng)` makes a model from a `config`."""
+
+    model: Callable[..., Seq2Seq]
+    config: Any
+
+
+# To add one, write its file here, see seq2seq.py, and name it in this table.
+KINDS = {"transformer": Kind(Transformer, TransformerConfig)}
+
+
+def from_json(kind: str, content: dict[str, Any]) -> Seq2Seq:
+    """The model, with weights by chance, of which `content` is what `config.to_json()` gave.
+
+    Raises ValueError for an unknown kind, and as its config does.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind of model {kind!r}, only {', '.join(KINDS)}")
+    made = KINDS[kind]
+    return made.model(made.config.from_json(content))

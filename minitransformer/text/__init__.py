@@ -1,0 +1,1 @@
+"""The data: special tokens, tokenising, vocabulary and batches (section 5.1 of the paper)."""

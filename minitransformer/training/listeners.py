@@ -1,0 +1,114 @@
+"""What is done after a step of training: each is called with the Step, in the order of a list.
+
+To add one, write a class with `__call__(self, step)` and put it into the list in trainer.py.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from ..run import Run
+from ..text.batching import Pair
+from .loop import Step
+from .metrics import Evaluation, evaluate
+
+Listener = Callable[[Step], None]
+
+SHOWN = 4  # validation examples that are printed each time
+LOGGED = 10  # steps from one line of the log to the next
+SMOOTHING = 0.95  # of the loss on the progress bar: a mean over about the last twenty steps
+
+
+class Pace:
+    """Real target tokens a second, over all steps so far; what listeners take does not count."""
+
+    def __init__(self) -> None:
+        self.tokens, self.seconds = 0, 0.0
+
+    def __call__(self, step: Step) -> None:
+        self.tokens += step.tokens
+        self.seconds += step.seconds
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds
+
+
+class ProgressBar:
+    """Shows how far the training is, its smoothed loss and its pace; used in a `with`.
+
+    Nothing is shown where nobody watches: a file gets no bar.
+    """
+
+    def __init__(self, steps: int, pace: Pace, hidden: bool):
+        disable = True if hidden else None  # None: unless it is a terminal
+        self.bar = tqdm(total=steps, unit="step", disable=disable, dynamic_ncols=True)
+        self.pace = pace
+        self.loss: float | None = None
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.bar.close()
+
+    def __call__(self, step: Step) -> None:
+        before = step.loss if self.loss is None else self.loss
+        self.loss = SMOOTHING * before + (1 - SMOOTHING) * step.loss
+        text = f"loss {self.loss:.3f}, {self.pace.tokens_per_second:,.0f} tokens/s"
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update()
+
+
+class Log:
+    """Writes loss, learning rate and pace into the log of the run, every few steps."""
+
+    def __init__(self, run: Run, pace: Pace, validated_at: Collection[int]):
+        self.run, self.pace, self.validated_at = run, pace, validated_at
+
+    def __call__(self, step: Step) -> None:
+        if step.number % LOGGED == 0 or step.number in self.validated_at:
+            speed = round(self.pace.tokens_per_second)
+            self.run.add_to_log(
+                step=step.number, loss=step.loss, lr=step.lr, tokens_per_second=speed
+            )
+
+
+class Validation:
+    """Tries the model on held-out examples at some steps, and shows the first few translations:
+    always the same ones, so that one watches the model learn."""
+
+    def __init__(self, run: Run, pairs: Sequence[Pair], validated_at: Collection[int], quiet: bool):
+        self.run, self.pairs = run, pairs
+        self.validated_at, self.quiet = validated_at, quiet
+
+    def __call__(self, step: Step) -> None:
+        if step.number not in self.validated_at:
+            return
+        result = evaluate(self.run.model, self.pairs)
+        self.run.add_to_log(
+            step=step.number, validation_loss=result.loss, exact_match=result.exact_match
+        )
+        if not self.quiet:
+            tqdm.write("\n".join(self._lines(step, result)))
+
+    def _lines(self, step: Step, result: Evaluation) -> list[str]:
+        title = f"step {step.number}: validation loss {result.loss:.4f}"
+        lines = [f"{title}, exact {result.exact_match:.1%}"]
+        for (source, target), predicted in list(zip(self.pairs, result.predictions))[:SHOWN]:
+            written = self.run.target_vocab.decode(predicted)
+            mark = "ok " if predicted == target else "  x"
+            lines.append(f"  {mark} {self.run.source_vocab.decode(source)} -> {written}")
+        return lines
+
+
+class Saving:
+    """Keeps the weights at some steps, so that a training which is cut off was not for nothing."""
+
+    def __init__(self, run: Run, at: Collection[int]):
+        self.run, self.at = run, at
+
+    def __call__(self, step: Step) -> None:
+        if step.number in self.at:
+            self.run.save_weights()

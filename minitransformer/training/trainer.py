@@ -1,0 +1,209 @@
+"""`train`: from the name of a task to a run, with all the rest of this folder put together."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import ParamSpec, Protocol
+
+import numpy as np
+
+import minigrad as mg
+
+from .. import tasks
+from ..models.kinds import KINDS
+from ..models.layers import Dropout
+from ..models.seq2seq import Seq2Seq
+from ..run import CONFIG, WEIGHTS, Run, load_weights
+from ..text.batching import Batch, Pair, shuffled_batches
+from ..text.vocabulary import Vocabulary
+from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
+from .loop import fit
+from .parallel import Alone, run_workers, started_by_mpi
+from .settings import MODEL_DEFAULTS, TrainingSettings
+from .threads import blas, using_threads
+
+P = ParamSpec("P")
+
+
+class Train(Protocol[P]):
+    """A function of a task, a folder, and the settings of a training by keyword."""
+
+    def __call__(
+        self,
+        task: str | tasks.Task,
+        folder: str | Path | None = None,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Run: ...
+
+
+def with_settings_of(
+    settings: Callable[P, TrainingSettings],
+) -> Callable[[Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run]], Train[P]]:
+    """Let a function take the fields of `settings` by keyword: an editor, `help` and Python itself
+    know them from there, and they are written nowhere else."""
+
+    def decorate(
+        function: Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run],
+    ) -> Train[P]:
+        @functools.wraps(function)
+        def train(
+            task: str | tasks.Task,
+            folder: str | Path | None = None,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> Run:
+            return function(task, folder, settings(*args, **kwargs))
+
+        taken = inspect.signature(function)
+        named, folder, _ = taken.parameters.values()
+        fields = inspect.signature(settings).parameters.values()
+        parameters = [named, folder.replace(default=None), *fields]
+        vars(train)["__signature__"] = taken.replace(parameters=parameters)
+        return train
+
+    return decorate
+
+
+@with_settings_of(TrainingSettings)
+def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingSettings) -> Run:
+    """Train a model on a task, and return the Run with the trained model.
+
+    `task` is a name or a Task, `folder` that of the run (default: a new one under runs/); the rest
+    are the fields of TrainingSettings. Ctrl-C ends the training and keeps what was trained.
+
+    The same seed on the same machine gives the same weights, bit for bit. Raises FileExistsError
+    when the folder holds a run already, ValueError for settings that make no sense,
+    FloatingPointError when the loss is no longer a number, and with several workers
+    ChildProcessError when one of them fails.
+    """
+    task = tasks.get(task) if isinstance(task, str) else task
+    settings = settings.decided(task.steps)
+    group = started_by_mpi()
+    try:
+        run, pairs, validation_pairs, rng = _prepare(task, folder, settings, group)
+
+        def work(group: Alone) -> None:
+            learn(run, settings, pairs, validation_pairs, rng, group)
+            if group.rank == 0:
+                run.save_weights()
+
+        try:
+            if settings.workers > 1:
+                run_workers(settings.workers, run.model.parameters(), work)
+            else:
+                work(group)
+        except KeyboardInterrupt:
+            print(f"\nStopped by Ctrl-C; what was trained so far is kept in {run.folder}")
+            if settings.workers == 1:
+                run.save_weights()
+        if settings.workers > 1:  # this process only waited for those that trained
+            load_weights(run.model, run.folder / WEIGHTS)
+    except Exception as error:
+        group.give_up(error)
+        raise
+    run.model.eval()
+    return run
+
+
+def learn(
+    run: Run,
+    settings: TrainingSettings,
+    pairs: Sequence[Pair],
+    validation_pairs: Sequence[Pair],
+    rng: np.random.Generator,
+    group: Alone,
+) -> None:
+    """The training of one worker, on pairs of ids; the first worker has listeners."""
+    model, config, steps = run.model, run.model.config, settings.steps
+    assert steps and settings.warmup_steps  # `train` has decided both
+    _give_own_randomness(model, group.rank)
+    optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
+    schedule = mg.optim.WarmupSchedule(
+        optimizer, config.d_model, settings.warmup_steps, settings.lr_scale
+    )
+    schedule.cool_down(steps, settings.cooldown)
+    group.attach(optimizer)
+    batches = islice(_endless(pairs, settings.batch_size, rng), steps)
+    processes = max(settings.workers, group.size)
+    validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
+    first, pace = group.rank == 0, Pace()
+    hidden = settings.quiet or not first
+    with (
+        using_threads(processes, config.d_model, settings.threads),
+        ProgressBar(steps, pace, hidden) as bar,
+    ):
+        listeners: list[Listener] = []
+        if first:
+            run.add_to_log(step=0, workers=processes, **blas())
+            listeners = [
+                pace,
+                bar,
+                Log(run, pace, validated_at),
+                Validation(run, validation_pairs, validated_at, settings.quiet),
+                Saving(run, validated_at),
+            ]
+        for step in fit(
+            model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group
+        ):
+            for listen in listeners:
+                listen(step)
+            if group.stopped():
+                break
+
+
+def _prepare(
+    task: tasks.Task, folder: str | Path | None, settings: TrainingSettings, group: Alone
+) -> tuple[Run, Sequence[Pair], Sequence[Pair], np.random.Generator]:
+    """The Run of a new model, the data as pairs of ids (for training and for validation), and the
+    generator of the order of batches. The same in every worker; the first one writes."""
+    first = group.rank == 0
+    folder = _new_folder(folder, task) if first else Path(folder or "runs")
+    data_rng, model_rng, batch_rng = (
+        np.random.default_rng(sequence)
+        for sequence in np.random.SeedSequence(settings.seed).spawn(3)
+    )
+    texts = task.examples("train", settings.train_examples, data_rng)
+    validation_texts = task.examples("validation", settings.validation_examples, data_rng)
+    source_vocab = Vocabulary.build([source for source, _ in texts], task.unit)
+    target_vocab = Vocabulary.build([target for _, target in texts], task.unit)
+    kind = KINDS["transformer"]
+    config = kind.config.of_size(
+        settings.size,
+        len(source_vocab),
+        len(target_vocab),
+        **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.model},
+    )
+    model = kind.model(config, model_rng)
+    run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
+    if first:
+        run.save()
+    return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
+
+
+def _give_own_randomness(model: Seq2Seq, rank: int) -> None:
+    """Let each worker but the first drop other entries than the first does."""
+    for i, module in enumerate(model.modules()):
+        if rank and isinstance(module, Dropout):
+            module.rng = np.random.default_rng([rank, i])
+
+
+def _endless(pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches, one pass over the data after another."""
+    while True:
+        yield from shuffled_batches(pairs, batch_size, rng)
+
+
+def _new_folder(folder: str | Path | None, task: tasks.Task) -> Path:
+    """The folder of a new run: the one asked for, or the first of runs/TASK, runs/TASK-2, ... that
+    does not exist."""
+    if folder is not None:
+        if (Path(folder) / CONFIG).exists():
+            raise FileExistsError(f"{folder} holds a run already: name another folder for this one")
+        return Path(folder)
+    number = 1
+    while (folder := Path("runs", task.name if number == 1 else f"{task.name}-{number}")).exists():
+        number += 1
+    return folder

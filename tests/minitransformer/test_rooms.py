@@ -1,0 +1,123 @@
+"""Imports point one way: each room of a package imports only from those above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import minitransformer as mt
+
+ROOT = Path(__file__).parents[2]
+
+# A room is a folder or a file at the top of its package.
+ROOMS = {
+    "minitransformer": (
+        *("files", "fields", "text", "models", "tasks", "decoding", "run", "training", "looking"),
+        *("cli", "__init__", "__main__"),
+    ),
+}
+packages = pytest.mark.parametrize("package", ROOMS)
+
+
+def files_of(package):
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def name_of(path):
+    """The dotted name of a module; that of a folder's `__init__.py` ends with `__init__`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports_of(path):
+    """Dotted names of all that a file imports, wherever in it. Of `from .a import b` that is
+    `package.a.b`: a reader of files cannot know whether b is a module or a name in one."""
+    parents = name_of(path).split(".")[:-1]
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            above = parents[: len(parents) - statement.level + 1] if statement.level else []
+            module = [statement.module] if statement.module else []
+            yield from (".".join([*above, *module, alias.name]) for alias in statement.names)
+
+
+def room_of(name):
+    """The room in which a dotted name stands: the part after the package."""
+    return name.split(".")[1]
+
+
+def steps_up(package, rooms):
+    """(file, what it imports) for all that does not point to a room above, or to its own."""
+    place = {room: i for i, room in enumerate(rooms)}
+    found = []
+    for path in files_of(package):
+        here = place[room_of(name_of(path))]
+        inside = [name for name in imports_of(path) if name.startswith(package + ".")]
+        found += [(name_of(path), name) for name in inside if place[room_of(name)] > here]
+    return found
+
+
+@packages
+def test_every_folder_and_file_is_a_room_in_the_list(package):
+    assert {room_of(name_of(path)) for path in files_of(package)} == set(ROOMS[package])
+
+
+@packages
+def test_each_room_imports_only_from_those_above_it(package):
+    assert steps_up(package, ROOMS[package]) == []
+
+
+@packages
+def test_no_file_of_a_room_imports_in_a_circle(package):
+    names = {name_of(path) for path in files_of(package)}
+
+    def module_of(name):
+        """The file that an imported name stands in; None for one of another package."""
+        parts = name.split(".")
+        candidates = [parts, [*parts, "__init__"], parts[:-1], [*parts[:-1], "__init__"]]
+        return next((".".join(each) for each in candidates if ".".join(each) in names), None)
+
+    left = {
+        name_of(path): {module_of(name) for name in imports_of(path)} for path in files_of(package)
+    }
+    while free := [name for name, needed in left.items() if not needed & left.keys() - {name}]:
+        for name in free:
+            del left[name]
+    assert left == {}
+
+
+@packages
+def test_imports_within_a_package_are_relative(package):
+    for path in files_of(package):
+        for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(statement, ast.ImportFrom) and not statement.level:
+                assert statement.module.split(".")[0] != package, name_of(path)
+
+
+# What may know more of a model than the contract: the models themselves, and who makes one.
+KNOWS_MODELS = ("models", "training.settings", "training.trainer", "cli", "__init__")
+
+
+def test_decoding_runs_evaluation_and_pictures_know_the_contract_alone():
+    for path in files_of("minitransformer"):
+        here = name_of(path).removeprefix("minitransformer.")
+        if not here.startswith(KNOWS_MODELS):
+            of_models = [name.split(".") for name in imports_of(path) if ".models." in name]
+            assert {name[2] for name in of_models} <= {"seq2seq", "kinds"}, here
+
+
+def test_the_check_of_the_order_can_fail():
+    rooms = ROOMS["minitransformer"]
+    found = steps_up("minitransformer", rooms[::-1])
+    assert ("minitransformer.run", "minitransformer.decoding.greedy.greedy_decode") in found
+
+
+def test_dir_holds_the_public_names_and_nothing_else():
+    assert dir(mt) == sorted(mt.__all__)
+    assert all(getattr(mt, name) is not None for name in mt.__all__)
+    assert {"Transformer", "TransformerConfig", "Linear", "tasks", "train", "load"} <= set(dir(mt))
+
+
+def test_every_public_class_and_function_says_what_it_is():
+    for name in mt.__all__:
+        assert getattr(mt, name).__doc__, name
