@@ -39,7 +39,8 @@ test: $(VENV)/test.done
 lint: $(VENV)/lint.done
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pyright --pythonpath $(RUN) minigrad minitransformer demos tests/typed_uses.py
+	$(RUN) -m pyright --pythonpath $(RUN) minigrad minitransformer demos \
+	    tests/minigrad/typed_uses.py tests/minitransformer/typed_uses.py
 
 prove: $(VENV)/test.done
 	$(RUN) tests/minigrad/prove.py

@@ -40,7 +40,7 @@ def attention_maps(run: Run, text: str) -> dict[str, AttentionMaps]:
     maps = {}
     for kind in run.model.attention_tensors():
         layers = [graph.find(name).value for name in kind.names]  # (1, H, T_q, T_k) each
-        weights = np.concatenate(layers)  # (L, H, T_q, T_k)
+        weights = np.concatenate([w for w in layers if w is not None])  # (L, H, T_q, T_k)
         maps[kind.title] = AttentionMaps(
             kind.title, weights, queries[kind.queries], keys[kind.keys]
         )
