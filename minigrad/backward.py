@@ -93,8 +93,10 @@ class Gradients:
 
     def finished(self) -> dict[Origin, Gradient]:
         """All that was kept, and what the leaves have got."""
-        leaves = {leaf: g if leaf in self.own else g.copy() for leaf, g in self.sums.items()}
-        return {**self.kept, **leaves}
+        while self.sums:
+            leaf, g = self.sums.popitem()
+            self.kept[leaf] = g if leaf in self.own else g.copy()
+        return self.kept
 
 
 def add_to_grad(gradients: dict[Origin, Gradient]) -> None:
@@ -207,7 +209,7 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
         value, *found = node.op.fn(*args, **node.kwargs)
-        rules[node] = node.op.rules_by_slot(found, len(args))
+        rules[node] = node.op.rules_by_slot(found, node.slots)
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
     return [(node, origins, slots, rules[node]) for node, origins, slots, _ in steps]
 

@@ -35,6 +35,7 @@ class Op(Protocol[P]):
 
 
 FREED: Any = []  # in place of what a node held, once backward has come by
+NO_KWARGS: Any = {}
 
 
 class Definition:
@@ -73,8 +74,9 @@ class Definition:
             args, kwargs = bound.args, bound.kwargs
         return args, {name: without_derivative(value) for name, value in kwargs.items()}
 
-    def rules_by_slot(self, rules: list[Rule], count: int) -> list[Rule]:
-        """The rules that a call has returned, the one for argument number i at place i.
+    def rules_by_slot(self, rules: list[Rule], slots: list[int]) -> list[Rule]:
+        """The rules that a call has returned, the one for argument number i at place i, and only
+        those that are needed, for `slots`: a rule keeps alive what it closes over.
 
         Each goes to the input that it is named for. Raises TypeError where one is missing, or is
         named for none.
@@ -86,11 +88,14 @@ class Definition:
             i += 1
         if i < len(rules) or i < len(self.rule_names):
             rules = self.sorted_rules(rules)
-        if self.first:
+        if self.first and len(slots) == len(rules):
             return rules
-        placed: list[Any] = [None] * count
-        for number, slot in enumerate(self.slots_among(count)):
-            placed[slot] = partial(rules[0], i=number) if self.many else rules[number]
+        placed: list[Any] = [None] * (slots[-1] + 1) if slots else []
+        for slot in slots:
+            if self.many:
+                placed[slot] = partial(rules[0], i=slot - self.slots[0])
+            else:
+                placed[slot] = rules[self.slots.index(slot)]
         return placed
 
     def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
@@ -166,7 +171,7 @@ class Node:
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
         self.args = self.slots = self.rules = FREED
-        self.kwargs = {}
+        self.kwargs = NO_KWARGS
         if self.value is not None:
             self.value = None
 
@@ -273,7 +278,7 @@ def record(
 ) -> Tensor:
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
     value, *rules = result if type(result) is tuple else (result,)
-    rules = op.rules_by_slot(rules, len(kept))
+    rules = op.rules_by_slot(rules, needing)
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
         value = result_in(value, dtype) if op.cast else np.asarray(value)
