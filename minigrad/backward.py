@@ -11,8 +11,8 @@ import numpy as np
 
 from .context import Watcher, during, recording, watching
 from .ops.rows import sum_of_rows
-from .tape import FREED, Node, Origin
-from .tensor import Tensor, TensorLike, plain
+from .tape import FREED, Edge, Node, Origin
+from .tensor import Tensor, TensorLike, clock, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
 
@@ -31,7 +31,7 @@ def backpropagate(
     check_unchanged(nodes)
     if towards is None:
         wanted = {node for node in nodes if node.retained is not None}
-        steps = [(node, node.args, node.slots, node.rules) for node in nodes]
+        steps = [(node, node.args, node.edges) for node in nodes]
     else:
         wanted = {x.origin for x in towards}
         steps = leading_to(wanted, nodes)
@@ -47,11 +47,12 @@ def backpropagate(
     gradients.add(output.origin, g)
     with during(recording, create_graph), np.errstate(all="ignore"):
         while steps:
-            node, origins, slots, rules = steps.pop()  # the latest: all that used it was passed
-            g = gradients.take(node, node in wanted)
-            for slot in slots:
-                d = rules[slot](g)
-                gradients.add(origins[slot], d, node)
+            node, origins, edges = steps.pop()  # the latest: all that used its value was passed
+            g = gradients.sums.pop(node)
+            if node in wanted:
+                gradients.kept[node] = g.copy()
+            for slot, rule in edges:
+                gradients.add(origins[slot], rule(g), node)
         return gradients.finished()
 
 
@@ -83,13 +84,6 @@ class Gradients:
                 total = np.asarray(total)  # of 0-d arrays NumPy makes a scalar
                 self.own.add(origin)
             self.sums[origin] = total
-
-    def take(self, node: Node, keep: bool) -> Gradient:
-        """The gradient of a node, which is complete now."""
-        g = self.sums.pop(node)
-        if keep:
-            self.kept[node] = g.copy()
-        return g
 
     def finished(self) -> dict[Origin, Gradient]:
         """All that was kept, and what the leaves have got."""
@@ -151,7 +145,7 @@ def grad(
 
 # ---- the recorded graph, as steps to go back along
 
-Steps: TypeAlias = list[tuple[Node, list, list[int], Any]]  # (node, origins, slots, rules by slot)
+Steps: TypeAlias = list[tuple[Node, list, list[Edge]]]  # (node, origins, edges), oldest first
 
 
 def history(output: Tensor) -> list[Node]:
@@ -168,8 +162,9 @@ def history(output: Tensor) -> list[Node]:
                 f"the graph at {node.op_name} was freed by an earlier backward: compute the tensor "
                 "again, or call that backward with retain_graph=True"
             )
-        for slot in node.slots:
-            origin = node.args[slot]
+        origins = node.args
+        for slot, _ in node.edges:
+            origin = origins[slot]
             if type(origin) is Node and origin not in seen:
                 seen.add(origin)
                 stack.append(origin)
@@ -178,7 +173,7 @@ def history(output: Tensor) -> list[Node]:
 
 def check_unchanged(nodes: list[Node]) -> None:
     """Refuse a graph whose numbers are no longer those that it was recorded with."""
-    if not nodes or Tensor.latest_change < nodes[0].tick:
+    if not nodes or clock.latest_change < nodes[0].tick:
         return
     for node in nodes:
         for origin in (node, *node.args):
@@ -194,10 +189,10 @@ def leading_to(wanted: set[Origin], nodes: list[Node]) -> Steps:
     """The steps on the way from `wanted` to the output: no other gradient is worth computing."""
     needed, steps = set(wanted), []
     for node in nodes:
-        slots = [slot for origin, slot in node.edges if origin in needed]
-        if slots or node in wanted:
+        edges = [edge for edge in node.edges if node.args[edge[0]] in needed]
+        if edges or node in wanted:
             needed.add(node)
-            steps.append((node, node.args, slots, node.rules))
+            steps.append((node, node.args, edges))
     return steps
 
 
@@ -208,17 +203,19 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
-        value, *found = node.op.fn(*args, **node.kwargs)
-        rules[node] = node.op.rules_by_slot(found, node.slots)
+        value, *rules[node] = node.op.fn(*args, **node.kwargs)
         tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
-    return [(node, origins, slots, rules[node]) for node, origins, slots, _ in steps]
+    return [
+        (node, origins, node.op.edges(rules[node], [slot for slot, _ in edges]))
+        for node, origins, edges in steps
+    ]
 
 
 def watched(steps: Steps, watcher: Watcher) -> Steps:
     """The steps with the rules run by whoever watches."""
     return [
-        (node, origins, slots, {slot: watcher.watched_rule(node, rules[slot]) for slot in slots})
-        for node, origins, slots, rules in steps
+        (node, origins, [(slot, watcher.watched_rule(node, rule)) for slot, rule in edges])
+        for node, origins, edges in steps
     ]
 
 

@@ -8,7 +8,6 @@ import itertools
 import sys
 import types
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
@@ -22,6 +21,7 @@ from .tensor import PLAIN, Tensor, numpy_functions, plain, tick
 P = ParamSpec("P")
 Array: TypeAlias = Any  # in an op's body an array; its caller may give a Tensor, a number or lists
 Rule: TypeAlias = Callable[..., Any]  # the gradient of the value in, that of one input out
+Edge: TypeAlias = tuple[int, Rule]  # the slot of an input, and its rule
 Origin: TypeAlias = "Node | Tensor"  # what gradients are collected for
 
 
@@ -57,14 +57,16 @@ class Definition:
             )
         self.inputs = [parameters[i].name for i in self.slots]
         self.rule_names = [f"d{name}" for name in self.inputs]
+        self.number = {slot: number for number, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
-        self.first = not self.many and self.slots == [*range(len(self.slots))]  # inputs come first
+        self.slots_among = functools.cache(self._slots_among)
+        self.tried = False  # whether a call has shown that it returns the rules that it defines
 
-    def slots_among(self, count: int) -> Sequence[int]:
+    def _slots_among(self, count: int) -> Sequence[int]:
         """Which of `count` arguments are inputs that have a rule."""
         if self.many:
             return range(self.slots[0], count)
-        return self.slots if self.slots[-1] < count else [i for i in self.slots if i < count]
+        return [slot for slot in self.slots if slot < count]
 
     def sorted_arguments(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments with every input among the positional ones, and the numbers of the rest."""
@@ -74,36 +76,31 @@ class Definition:
             args, kwargs = bound.args, bound.kwargs
         return args, {name: without_derivative(value) for name, value in kwargs.items()}
 
-    def rules_by_slot(self, rules: list[Rule], slots: list[int]) -> list[Rule]:
-        """The rules that a call has returned, the one for argument number i at place i, and only
-        those that are needed, for `slots`: a rule keeps alive what it closes over.
-
-        Each goes to the input that it is named for. Raises TypeError where one is missing, or is
-        named for none.
-        """
-        i = 0
-        for name in self.rule_names:  # (this is done at every call: a loop over `zip` takes longer)
-            if i == len(rules) or getattr(rules[i], "__name__", None) != name:
-                break
-            i += 1
-        if i < len(rules) or i < len(self.rule_names):
-            rules = self.sorted_rules(rules)
-        if self.first and len(slots) == len(rules):
-            return rules
-        placed: list[Any] = [None] * (slots[-1] + 1) if slots else []
-        for slot in slots:
-            if self.many:
-                placed[slot] = partial(rules[0], i=slot - self.slots[0])
-            else:
-                placed[slot] = rules[self.slots.index(slot)]
-        return placed
-
     def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
-        """The rules in the order of the inputs that they are named for."""
+        """The rules that a call has returned, in the order of the inputs that they are named for.
+        Raises TypeError where one is missing, or is named for none."""
         names = [getattr(rule, "__name__", None) for rule in rules]
         if sorted(map(str, names)) != sorted(self.rule_names):
             raise TypeError(rules_differ(self.name, names, self.rule_names))
         return [rules[names.index(name)] for name in self.rule_names]
+
+    def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
+        """Each of these slots with the one of the returned rules that is named for it; a rule that
+        nobody needs is not kept, nor what it closes over."""
+        if not self.tried or len(rules) != len(self.rule_names):
+            rules = self.sorted_rules(rules)
+            self.tried = True
+        if self.many:
+            (rule,) = rules
+            return [(slot, functools.partial(rule, i=slot - self.slots[0])) for slot in slots]
+        edges = []
+        for slot in slots:
+            number = self.number[slot]
+            rule = rules[number]
+            if rule.__name__ != self.rule_names[number]:  # another branch has another order
+                rule = self.sorted_rules(rules)[number]
+            edges.append((slot, rule))
+        return edges
 
 
 class Node:
@@ -111,13 +108,14 @@ class Node:
 
     `args` are the call's arguments, where a tensor stands as its *origin*: the Node that made it,
     or the leaf Tensor itself. They are the graph, and with `op` they suffice to compute it again.
-    `slots` are the numbers of those arguments that need a gradient, and `rules[slot]` gives it.
+    `edges` are pairs (slot, rule), one for each argument that needs a gradient: its number, and
+    the rule that gives its gradient.
     A node never holds its own tensor, so a graph is freed by reference counts alone.
     """
 
     __slots__ = (
-        *("__dict__", "args", "dtype", "instruction", "kwargs", "op", "rules", "scope", "shape"),
-        *("slots", "tick", "within"),
+        *("__dict__", "args", "dtype", "edges", "instruction", "kwargs", "op", "scope", "shape"),
+        *("tick", "within"),
     )
 
     changed = 0  # the tick at which its tensor's data was changed in place
@@ -130,15 +128,13 @@ class Node:
         op: Definition,
         args: list,
         kwargs: dict,
-        slots: list[int],
-        rules: list[Rule],
+        edges: list[Edge],
         value: np.ndarray,
     ):
         self.op = op
         self.args = args
         self.kwargs = kwargs
-        self.slots = slots
-        self.rules = rules
+        self.edges = edges
         self.shape = value.shape
         self.dtype = value.dtype
         self.tick = tick()
@@ -147,11 +143,6 @@ class Node:
         if caller.f_globals is OPERATORS and caller.f_back is not None:
             caller = caller.f_back
         self.within, self.instruction = caller.f_code, caller.f_lasti  # the line is found by `line`
-
-    @property
-    def edges(self) -> list[tuple[Origin, int]]:
-        """(origin, slot) for each argument that needs a gradient; none once it was freed."""
-        return [(self.args[slot], slot) for slot in self.slots]
 
     @property
     def freed(self) -> bool:
@@ -170,7 +161,7 @@ class Node:
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
-        self.args = self.slots = self.rules = FREED
+        self.args = self.edges = FREED
         self.kwargs = NO_KWARGS
         if self.value is not None:
             self.value = None
@@ -218,7 +209,7 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
     other rules than it defines.
     """
     if fn is None:
-        return partial(op, cast=cast, ufunc=ufunc)
+        return functools.partial(op, cast=cast, ufunc=ufunc)
     definition = Definition(fn, cast)
 
     @functools.wraps(fn)
@@ -278,10 +269,10 @@ def record(
 ) -> Tensor:
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
     value, *rules = result if type(result) is tuple else (result,)
-    rules = op.rules_by_slot(rules, needing)
+    edges = op.edges(rules, needing)
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
         value = result_in(value, dtype) if op.cast else np.asarray(value)
-    if not needing or not recording.get():
+    if not edges or not recording.get():
         return Tensor.made_by(None, value)
-    return Tensor.made_by(Node(op, kept, kwargs, needing, rules, value), value)
+    return Tensor.made_by(Node(op, kept, kwargs, edges, value), value)

@@ -17,9 +17,18 @@ if TYPE_CHECKING:  # all of these are made of tensors, so they come after this f
     from .backward import add_to_grad, backpropagate
     from .tape import Node
 
-# One clock for the whole process. Every recorded op and every change of a tensor's data takes its
-# next tick, so "was this changed after the op had used it?" is one comparison of two numbers.
-tick = itertools.count(1).__next__
+
+class Clock:
+    """One for the whole process. Every recorded op and every change of a tensor's data takes its
+    next tick, so "was this changed after the op had used it?" is one comparison of two numbers."""
+
+    def __init__(self) -> None:
+        self.tick = itertools.count(1).__next__
+        self.latest_change = 0  # the tick of the last change of any tensor's data
+
+
+clock = Clock()
+tick = clock.tick
 
 # What NumPy's own functions do when they meet a Tensor, {np.exp: exp, ...}. An op says so itself
 # (`@op(ufunc=np.exp)`); all others are in numpy_functions.py.
@@ -50,7 +59,6 @@ class Tensor:
     grad: Tensor | Any = None  # (to an editor not only None: people write p.grad.data)
     name: str | None = None
     changed = 0  # the tick of the last change of its data; 0: never
-    latest_change = 0  # the same of all tensors together
 
     def __init__(
         self,
@@ -104,7 +112,7 @@ class Tensor:
 
     def mark_changed(self) -> None:
         """Note that the data was changed in place: backward refuses a graph that used the old."""
-        Tensor.latest_change = self.changed = tick()
+        clock.latest_change = self.changed = tick()
         if self.node is not None:
             self.node.changed = self.changed
 

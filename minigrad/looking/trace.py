@@ -120,8 +120,7 @@ def short(value: Any) -> str:
 def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
-    for slot in op.slots:
-        rule = op.rules[slot]
+    for _, rule in op.edges:
         rule = rule.func if isinstance(rule, functools.partial) else rule
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned

@@ -160,7 +160,7 @@ def held_by(pullback):
 def float32_hides_no_float64(case, ours):
     """What backward will compute with is float32 too: one float64 would slow all that follows."""
     y = case.call(ours, leaves(case.arrays(np.float32)))
-    for pullback in filter(None, y.node.rules):
+    for _, pullback in y.node.edges:
         for value in held_by(pullback):
             if isinstance(value, (np.ndarray, np.generic)):
                 assert value.dtype not in (np.float64, np.float16), case.op.name

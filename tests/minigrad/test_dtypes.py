@@ -104,7 +104,7 @@ def test_no_array_in_a_float32_graph_is_float64():
     loss = mg.cross_entropy(mg.masked_fill(h, h.data < 0.1, -1e9), np.array([0, 2])) + h.std()
     for node in history(loss):
         assert node.dtype == np.float32
-        held = [value for pullback in filter(None, node.rules) for value in held_by(pullback)]
+        held = [value for _, pullback in node.edges for value in held_by(pullback)]
         for value in (*held, *node.args):
             if isinstance(value, (np.ndarray, np.generic)):
                 assert value.dtype != np.float64, node.op_name

@@ -253,7 +253,7 @@ def test_the_graph_is_freed_by_reference_counts_alone(case):
         y = case.call(case.op.ours, inputs)
         y.backward(np.ones(y.shape), retain_graph=True)
         mg.grad(y, inputs, gradient=np.ones(y.shape), create_graph=True)
-        held = [value for pullback in filter(None, y.node.rules) for value in held_by(pullback)]
+        held = [value for _, pullback in y.node.edges for value in held_by(pullback)]
         held = [weakref.ref(value) for value in (y, *held) if hasattr(value, "__weakref__")]
         arrays = [weakref.ref(y.data), *(weakref.ref(x.data) for x in inputs)]
         del y, inputs
