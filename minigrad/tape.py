@@ -97,7 +97,7 @@ class Definition:
         for slot in slots:
             number = self.number[slot]
             rule = rules[number]
-            if rule.__name__ != self.rule_names[number]:  # another branch has another order
+            if getattr(rule, "__name__", None) != self.rule_names[number]:  # of another branch
                 rule = self.sorted_rules(rules)[number]
             edges.append((slot, rule))
         return edges

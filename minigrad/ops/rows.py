@@ -76,7 +76,7 @@ def exp_and_sum(x: Array, axis: Axis) -> tuple[Array, Array]:
     does. Each row depends on its own entries alone.
     """
     check_rows(x, axis)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         e = np.exp(x)
         total = row_sum(e, axis)
     least = least_sum(total.dtype)
