@@ -203,12 +203,21 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
+        if node.op.real:
+            args = [_widened(arg) for arg in args]
         value, *rules[node] = node.op.fn(*args, **node.kwargs)
-        tensors[node] = Tensor.made_by(node, plain(value))  # the original's place in the graph
+        # It takes the original's place in the graph.
+        tensors[node] = Tensor.made_by(node, plain(value).astype(node.dtype, copy=False))
     return [
         (node, origins, node.op.edges(rules[node], [slot for slot, _ in edges]))
         for node, origins, edges in steps
     ]
+
+
+def _widened(arg: Any) -> Any:
+    """What an op that computes in float32 is given in place of float16."""
+    half = isinstance(arg, Tensor) and arg.dtype == np.float16
+    return arg.astype(np.float32) if half else arg
 
 
 def watched(steps: Steps, watcher: Watcher) -> Steps:

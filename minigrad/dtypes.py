@@ -67,6 +67,18 @@ def make_uniform(values: list, inputs: Iterable[int], tensors: Collection[int]) 
     return dtype
 
 
+def widen(values: list, inputs: Iterable[int]) -> np.dtype:
+    """Let arrays of float16 or of integers among the inputs of a real op be wide enough to compute
+    with, in float32 and float64; returns the dtype that the result is to have."""
+    dtype = np.dtype(np.float32)
+    for i in inputs:
+        if isinstance(values[i], (np.ndarray, np.generic)):
+            half = values[i].dtype == np.float16
+            dtype = values[i].dtype if half else dtype
+            values[i] = values[i].astype(np.float32 if half else np.float64)
+    return dtype
+
+
 def result_in(value: Any, dtype: np.dtype) -> np.ndarray:
     """An op's value as an ndarray (never a NumPy scalar) in the dtype of its inputs; a fraction
     computed from integers is float32, as a Python number would be."""

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 import numpy as np
 
 from .context import Scope, recording, scope, watching
-from .dtypes import make_uniform, result_in
+from .dtypes import make_uniform, result_in, widen
 from .errors import explained, rules_differ, without_derivative
 from .tensor import PLAIN, Tensor, numpy_functions, plain, tick
 
@@ -41,10 +41,11 @@ NO_KWARGS: Any = {}
 class Definition:
     """An op as its source defines it: a function, and which of its inputs have a rule."""
 
-    def __init__(self, fn: Callable[..., tuple], cast: bool):
+    def __init__(self, fn: Callable[..., tuple], cast: bool, real: bool):
         self.fn = fn
         self.name = fn.__name__
         self.cast = cast  # whether the inputs are brought to one dtype
+        self.real = real  # whether that has to hold sums and fractions
         self.signature = inspect.signature(fn)
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
@@ -184,9 +185,11 @@ OPERATORS = Tensor.__add__.__globals__
 def op(fn: Callable[P, tuple]) -> Op[P]: ...
 @overload
 def op(
-    *, cast: bool = True, ufunc: np.ufunc | None = None
+    *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
 ) -> Callable[[Callable[P, tuple]], Op[P]]: ...
-def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> Any:
+def op(
+    fn: Any = None, *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
+) -> Any:
     """Make `fn` an op: a differentiable function of tensors, recorded when it is called.
 
     `fn` is a plain function of arrays. It returns its value and then, for each input that has a
@@ -202,15 +205,17 @@ def op(fn: Any = None, *, cast: bool = True, ufunc: np.ufunc | None = None) -> A
     called on tensors, where NumPy's functions and operators are ops themselves: write a rule with
     these, and fill no arrays in place except temporaries (`e -= m`).
     An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
-    `cast=False` leaves the dtypes to the function. `ufunc=np.sinh` makes the op what that function
+    `cast=False` leaves the dtypes to the function. `real=True` is for sums and fractions: of
+    float16, which holds none above 65,504, they are computed in float32 (the result is float16
+    again), and integers are taken as real numbers. `ufunc=np.sinh` makes the op what that function
     of NumPy's does to a Tensor, everywhere in this process.
 
     Raises TypeError for a function without a rule; and when it is called, for one that returns
     other rules than it defines.
     """
     if fn is None:
-        return functools.partial(op, cast=cast, ufunc=ufunc)
-    definition = Definition(fn, cast)
+        return functools.partial(op, cast=cast, real=real, ufunc=ufunc)
+    definition = Definition(fn, cast, real)
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Tensor:
@@ -261,7 +266,14 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
         dtype = make_uniform(values, op.slots_among(len(args)), tensors)
         kept = [k if slot in tensors else values[slot] for slot, k in enumerate(kept)]
+    if op.real and dtype.char not in "fd":
+        dtype = widen(values, op.slots_among(len(args)))
     return values, kept, needing, dtype
+
+
+def given_float32(rule: Rule, g: Array) -> Array:
+    """What the rule of an op that was computed in float32 says to a gradient in float16."""
+    return rule(g.astype(np.float32))
 
 
 def record(
@@ -270,6 +282,8 @@ def record(
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
     value, *rules = result if type(result) is tuple else (result,)
     edges = op.edges(rules, needing)
+    if op.real and dtype.char == "e":
+        edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
         value = result_in(value, dtype) if op.cast else np.asarray(value)

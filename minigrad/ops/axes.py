@@ -25,6 +25,6 @@ def count_along(shape: tuple[int, ...], axis: Axis) -> int:
 
 def spread(g: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Array:
     """The gradient of a reduced array, with each entry repeated along the axes it came from."""
-    if not keepdims and axis is not None:
+    if not keepdims and axis is not None and shape:
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, shape)

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from ..tape import Array, op
 from ..tensor import Tensor, plain
 from .error_function import error_function
+from .rows import only_where
 
 __all__ = ["abs", "add", "astype", "clip", "copy", "cos", "div", "erf", "exp", "gelu", "log"]
 __all__ += ["maximum", "minimum", "mul", "neg", "pow", "relu", "sigmoid", "sin", "sqrt", "sub"]
@@ -63,9 +64,10 @@ def div(a: Array, b: Array):
         return g / b
 
     def db(g):
-        return -g * a / (b * b)
+        return -g * (y / b)  # b * b could overflow
 
-    return a / b, da, db
+    y = a / b
+    return y, da, db
 
 
 @op(ufunc=np.power)
@@ -137,14 +139,14 @@ def tanh(x: Array):
     return y, dx
 
 
-@op
+@op(real=True)
 def sigmoid(x: Array):
-    """1 / (1 + exp(-x)), written with tanh so that no exp can overflow."""
+    """1 / (1 + exp(-x)), written so that no exp overflows and none is lost beside the 1."""
 
     def dx(g):
         return g * y * (1 - y)
 
-    y = 0.5 * np.tanh(0.5 * x) + 0.5
+    y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     return y, dx
 
 
@@ -153,13 +155,13 @@ def relu(x: Array):
     """max(x, 0); its gradient at 0 is 0."""
 
     def dx(g):
-        return g * (y > 0)  # several times faster than np.where, whose branches are unpredictable
+        return only_where(y > 0, g)
 
     y = np.maximum(x, 0)
     return y, dx
 
 
-@op
+@op(real=True)
 def erf(x: Array):
     """The error function: 2 / sqrt(pi) times the integral of exp(-t * t) from 0 to x."""
 
@@ -169,7 +171,7 @@ def erf(x: Array):
     return error_function(plain(x)), dx
 
 
-@op
+@op(real=True)
 def gelu(x: Array):
     """x times the standard normal's probability to lie below x (Hendrycks & Gimpel 2016)."""
 

@@ -9,12 +9,12 @@ import numpy as np
 from ..tape import Array, op
 from ..tensor import Tensor
 from .rows import row_maximum, row_mean, row_sum
-from .select import put
+from .select import integers, put
 
 __all__ = ["cross_entropy"]
 
 
-@op
+@op(real=True)
 def cross_entropy(
     logits: Array, targets: Any, ignore_index: int | None = None, label_smoothing: float = 0.0
 ):
@@ -39,23 +39,32 @@ def cross_entropy(
     classes, rows, total = shape[-1], np.arange(len(ids)), float(np.maximum(counts.sum(), 1))
     counts = counts.astype(logits.dtype)
     x = logits.reshape(-1, classes)  # (..., V) -> (N, V)
-    x = x - row_maximum(x, -1)
-    picked = (1 - label_smoothing) * x[rows, ids]
-    if label_smoothing:
-        picked = picked + label_smoothing * row_mean(x)[:, 0]
+    x = blank(x - row_maximum(x, -1), counts[:, 0] == 0)
+    picked = x[rows, ids]
+    if label_smoothing == 1:
+        picked = row_mean(x)[:, 0]
+    elif label_smoothing:
+        picked = (1 - label_smoothing) * picked + label_smoothing * row_mean(x)[:, 0]
     e = np.exp(x, out=x)
     norm = row_sum(e)
     loss = ((np.log(norm)[:, 0] - picked) * counts[:, 0]).sum() / total
     return loss, dlogits
 
 
+def blank(x: Array, ignored: np.ndarray) -> Array:
+    """x with zeros in the rows that count for nothing, whatever is in them; in place on an array,
+    which `cross_entropy` has just made."""
+    if isinstance(x, Tensor):
+        return np.where(ignored[:, None], 0, x)
+    x[ignored] = 0
+    return x
+
+
 def counted_targets(
     targets: Any, shape: tuple[int, ...], ignore_index: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The targets as one row of valid ids, and a column of 1 where a target counts, 0 where not."""
-    targets = np.asarray(targets)
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"targets have to be integers, not {targets.dtype}")
+    targets = integers(targets, "targets")
     if not shape:
         raise ValueError("logits need a last axis, of classes; these have shape ()")
     if targets.shape != shape[:-1]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..tape import Array, op
-from ..tensor import Axis
+from ..tensor import Axis, plain
 from .axes import count_along
 from .rows import as_rows, row_dot, row_sum, sum_of_rows
 
 __all__ = ["normalize"]
 
+ROUGH = 1e4  # how often the variance goes into the square of such a mean
 
-@op
+
+@op(real=True)
 def normalize(
     x: Array, axis: Axis = -1, eps: float = 1e-5, gamma: Array = None, beta: Array = None
 ):
@@ -36,9 +38,16 @@ def normalize(
     def summed(g, scale):  # most scale the last axis: these the tape need not sum up
         return sum_of_rows(as_rows(g)) if np.shape(scale) == x.shape[-1:] else g
 
-    part = 1 / count_along(x.shape, axis)  # of the mean, that an entry is
-    centred = x - row_sum(x, axis, part)
-    scale = 1 / np.sqrt(row_dot(centred, centred, axis, part) + eps)
+    part = 1 / max(count_along(x.shape, axis), 1)  # of the mean, that an entry is
+    mean = row_sum(x, axis, part)
+    centred = x - mean
+    variance = row_dot(centred, centred, axis, part)
+    # Where a row hardly differs from its mean, that is rounded too roughly to be taken off once.
+    near = plain(mean) ** 2 > ROUGH * plain(variance)
+    if near.any():
+        centred = centred - np.where(near, row_sum(centred, axis, part), 0)
+        variance = row_dot(centred, centred, axis, part)
+    scale = 1 / np.sqrt(variance + eps)
     centred *= scale
     normal = centred
     y = normal if gamma is None else normal * gamma

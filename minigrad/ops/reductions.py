@@ -7,6 +7,7 @@ import numpy as np
 from ..tape import Array, op
 from ..tensor import Axis, plain
 from .axes import axes_of, count_along, spread
+from .rows import only_where
 
 __all__ = ["cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -22,7 +23,7 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False):
     return x.sum(axis=axis, keepdims=keepdims), dx
 
 
-@op
+@op(real=True)
 def mean(x: Array, axis: Axis = None, keepdims: bool = False):
     """The mean over `axis`, an integer or a tuple of them (None: all)."""
 
@@ -40,7 +41,7 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False):
     """The largest entry along `axis`; entries that tie for it share the gradient evenly."""
 
     def dx(g):
-        return spread(g, x.shape, axis, keepdims) * tie_weights(x, largest, axis)
+        return shared(x, largest, spread(g, x.shape, axis, keepdims), axis)
 
     y = x.max(axis=axis, keepdims=keepdims)
     largest = spread(y, x.shape, axis, keepdims)
@@ -52,26 +53,26 @@ def min(x: Array, axis: Axis = None, keepdims: bool = False):
     """The smallest entry along `axis`; entries that tie for it share the gradient evenly."""
 
     def dx(g):
-        return spread(g, x.shape, axis, keepdims) * tie_weights(x, smallest, axis)
+        return shared(x, smallest, spread(g, x.shape, axis, keepdims), axis)
 
     y = x.min(axis=axis, keepdims=keepdims)
     smallest = spread(y, x.shape, axis, keepdims)
     return y, dx
 
 
-@op
+@op(real=True)
 def var(x: Array, axis: Axis = None, keepdims: bool = False, ddof: int = 0):
     """The variance over `axis`: the mean square distance to the mean, with n - ddof for n."""
 
     def dx(g):
-        return spread(g * (2 / count), centred.shape, axis, keepdims) * centred
+        return spread(g * 2 / count, centred.shape, axis, keepdims) * centred
 
-    count = count_along(x.shape, axis) - ddof
+    count = degrees(count_along(x.shape, axis) - ddof)
     centred = x - x.mean(axis=axis, keepdims=True)
     return (centred * centred).sum(axis=axis, keepdims=keepdims) / count, dx
 
 
-@op
+@op(real=True)
 def std(x: Array, axis: Axis = None, keepdims: bool = False, ddof: int = 0):
     """The standard deviation over `axis`; its gradient is 0 where it is 0."""
 
@@ -79,10 +80,25 @@ def std(x: Array, axis: Axis = None, keepdims: bool = False, ddof: int = 0):
         slope = g / (np.where(y == 0, 1, y) * count)  # where y is 0, so is what it is times
         return spread(slope, centred.shape, axis, keepdims) * centred
 
-    count = count_along(x.shape, axis) - ddof
+    count = degrees(count_along(x.shape, axis) - ddof)
     centred = x - x.mean(axis=axis, keepdims=True)
-    y = np.sqrt((centred * centred).sum(axis=axis, keepdims=keepdims) / count)
+    largest = largest_of(centred, axis)  # squares of what is divided by it cannot overflow
+    parts = centred / largest
+    y = np.sqrt((parts * parts).sum(axis=axis, keepdims=True) / count) * largest
+    y = y if keepdims else np.squeeze(y, axis)
     return y, dx
+
+
+def degrees(count: int) -> float:
+    """So many degrees of freedom; to divide by none gives NaN, and no error."""
+    return float(count) if count > 0 else 0.0
+
+
+def largest_of(x: Array, axis: Axis) -> np.ndarray:
+    """The largest magnitude in each row, as plain numbers; 1 where that is 0 or no number."""
+    size = np.abs(plain(x))
+    top = size.max(axis=axis, keepdims=True, initial=0)
+    return np.where((top > 0) & np.isfinite(top), top, 1).astype(size.dtype, copy=False)
 
 
 @op
@@ -130,7 +146,9 @@ def cumsum(x: Array, axis: int | None = None):
     return np.cumsum(x, axis), dx
 
 
-def tie_weights(x: Array, extreme: Array, axis: Axis) -> Array:
-    """1 for the entry that is the extreme of its row, 1/n where n entries tie, 0 elsewhere."""
+def shared(x: Array, extreme: Array, g: Array, axis: Axis) -> Array:
+    """The gradient for the entry that is the extreme of its row, a part of it for each of several
+    that tie, and 0 elsewhere."""
     hit = x == extreme
-    return (hit / hit.sum(axis=axis, keepdims=True)).astype(x.dtype)
+    ties = hit.sum(axis=axis, keepdims=True).astype(x.dtype)
+    return only_where(hit, g) / ties

@@ -51,6 +51,15 @@ def as_rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+def only_where(keep: Array, x: Array) -> Array:
+    """x where `keep` is True, and 0 elsewhere, whatever x is there. A product is several times
+    faster than np.where, whose branches are unpredictable, but 0 times infinity is no 0."""
+    y = x * keep
+    if isinstance(y, np.ndarray) and not np.isfinite(np.vdot(y, y)):
+        return np.where(keep, x, 0)
+    return y
+
+
 def row_maximum(x: Array, axis: Axis) -> np.ndarray:
     """The largest entry of each row, its axis kept, as plain numbers: it is only subtracted so that
     exp does not overflow, which changes no softmax. A row of -inf alone has 0, so that its exp is 0

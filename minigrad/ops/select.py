@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..tape import Array, op
 from ..tensor import Operand, Tensor, plain
+from .rows import only_where
 
 __all__ = ["dropout", "embedding", "getitem", "masked_fill", "take", "where"]
 
@@ -35,11 +36,14 @@ def put(values: Array, index: Any, shape: tuple[int, ...]):
     values = plain(values)  # linear: the rule needs none of them
     y = np.zeros(shape, values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, (np.ndarray, list)) for part in parts):
-        np.add.at(y, index, values)
-    else:
+    if all(part is None or isinstance(part, BASIC) for part in parts):
         y[index] = values  # slices and integers name no entry twice
+    else:
+        np.add.at(y, index, values)
     return y, dvalues
+
+
+BASIC = (int, np.integer, slice, type(...))  # all that NumPy takes as an index besides are arrays
 
 
 def take(x: Operand, indices: Any, axis: int | None = None) -> Tensor:
@@ -48,8 +52,7 @@ def take(x: Operand, indices: Any, axis: int | None = None) -> Tensor:
     indices = np.asarray(plain(indices))
     if indices.size == 0:
         indices = indices.astype(int)  # np.asarray([]) is of floats
-    if indices.dtype.kind not in "iu":
-        raise TypeError(f"take: indices have to be integers, not {indices.dtype}")
+    indices = integers(indices, "take: indices")
     if axis is None:
         return getitem(x.reshape(-1), indices)
     return getitem(x, (slice(None),) * normalize_axis_index(axis, x.ndim, "take") + (indices,))
@@ -63,15 +66,21 @@ def embedding(table: Array, ids: Any):
         return add_rows(g.reshape(ids.size, shape[1]), ids.reshape(-1), shape[0])
 
     shape = table.shape
-    ids = np.asarray(ids)
-    if ids.dtype.kind not in "iu":
-        raise TypeError(f"ids have to be integers, not {ids.dtype}")
+    ids = integers(ids, "ids")
     if len(shape) != 2:
         raise ValueError(f"table has shape {shape}; it has to be 2-D (number of ids, width)")
     if ids.size and not (0 <= ids.min() and ids.max() < shape[0]):
         wrong = ids.min() if ids.min() < 0 else ids.max()
         raise IndexError(f"id {wrong} is outside the table, which has rows 0 to {shape[0] - 1}")
     return table[ids], dtable
+
+
+def integers(ids: Any, name: str) -> np.ndarray:
+    """An array of indices, wide enough to compute with. Raises TypeError for other numbers."""
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"{name} have to be integers, not {ids.dtype}")
+    return ids.astype(np.intp, copy=False)
 
 
 @op
@@ -86,7 +95,10 @@ def add_rows(rows: Array, ids: np.ndarray, count: int):
     if count <= 64:  # a one-hot product is the fastest way for a tiny vocabulary
         one_hot = (np.arange(count)[:, None] == ids).astype(rows.dtype)
         np.matmul(one_hot, rows, out=y)
-    elif len(ids):
+        if np.isfinite(y).all():  # 0 times infinity is no 0: such a row would be in all others
+            return y, drows
+        y[...] = 0
+    if len(ids):
         # entry by entry in one flat row: add.at is several times slower on rows of a matrix
         width = rows.shape[1]
         places = ids[:, None] * width + np.arange(width)
@@ -122,16 +134,16 @@ def masked_fill(x: Array, mask: Any, value: float):
     return np.where(mask, value, x), dx
 
 
-@op
+@op(real=True)
 def thinned(x: Array, keep: np.ndarray, scale: float):
     """x where `keep` is True, times `scale`; 0 elsewhere."""
 
     def dx(g):
-        d = g * keep
+        d = only_where(keep, g)
         d *= scale
         return d
 
-    y = x * keep
+    y = only_where(keep, x)
     y *= scale
     return y, dx
 

@@ -12,7 +12,7 @@ from .rows import exp_and_sum, row_dot, row_maximum, row_sum
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-@op
+@op(real=True)
 def softmax(x: Array, axis: Axis = -1):
     """exp(x) / sum(exp(x)) along `axis`. A row that is -inf throughout (nothing to attend to)
     gives zeros, with zero gradient."""
@@ -28,7 +28,7 @@ def softmax(x: Array, axis: Axis = -1):
     return y, dx
 
 
-@op
+@op(real=True)
 def log_softmax(x: Array, axis: Axis = -1):
     """log(softmax(x)) along `axis`, without the detour over a product that underflows."""
 
@@ -40,7 +40,7 @@ def log_softmax(x: Array, axis: Axis = -1):
     return y, dx
 
 
-@op
+@op(real=True)
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False):
     """log(sum(exp(x))) along `axis`, an integer or a tuple of them (None: all)."""
 

@@ -52,7 +52,7 @@ def test_wrong_versions_of_a_helper_are_rejected():
     by_helper = {}
     for mutant in mutants_of_helpers():
         by_helper.setdefault(mutant.place, mutant)
-    assert {"tie_weights", "before", "shifted"} <= by_helper.keys()
+    assert {"shared", "before", "shifted"} <= by_helper.keys()
     for mutant in by_helper.values():
         if not excuse(mutant):
             assert rejection(mutant) is not None, str(mutant)
