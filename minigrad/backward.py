@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
-from .context import Watcher, during, recording, watching
+from .context import Watcher, during, recording, replaying, watching
 from .ops.rows import sum_of_rows
-from .tape import FREED, Edge, Node, Origin
+from .tape import FREED, Edge, Node, Origin, held_by
 from .tensor import Tensor, TensorLike, clock, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
@@ -36,7 +37,8 @@ def backpropagate(
         wanted = {x.origin for x in towards}
         steps = leading_to(wanted, nodes)
     if create_graph:
-        steps = replayed(steps, nodes)
+        with during(replaying, True):
+            steps = replayed(steps, nodes)
     if (watcher := watching.get()) is not None:
         steps = watched(steps, watcher)
     if not retain_graph:
@@ -44,15 +46,16 @@ def backpropagate(
             node.free()
 
     gradients = Gradients(create_graph)
-    gradients.add(output.origin, g)
-    with during(recording, create_graph), np.errstate(all="ignore"):
+    gradients.sums[output.origin] = g
+    quiet = np.errstate(all="ignore")  # infinities are looked for by detect_anomaly
+    with during(recording, create_graph), during(replaying, create_graph), quiet:
         while steps:
             node, origins, edges = steps.pop()  # the latest: all that used its value was passed
             g = gradients.sums.pop(node)
             if node in wanted:
                 gradients.kept[node] = g.copy()
             for slot, rule in edges:
-                gradients.add(origins[slot], rule(g), node)
+                gradients.add(origins[slot], rule(g), node, slot)
         return gradients.finished()
 
 
@@ -69,10 +72,10 @@ class Gradients:
         self.own: set[Origin] = set()  # whose sum is an array that was made here
         self.kept: dict[Origin, Gradient] = {}
 
-    def add(self, origin: Origin, d: Gradient, node: Node | None = None) -> None:
-        """Add what a rule of `node` has returned."""
+    def add(self, origin: Origin, d: Gradient, node: Node, slot: int) -> None:
+        """Add what the rule of `node` for its argument number `slot` has returned."""
         if d.__class__ is not np.ndarray or d.shape != origin.shape or d.dtype is not origin.dtype:
-            d = fitted(d, origin, node, self.recorded)
+            d = fitted(d, origin, node, slot, self.recorded)
         before = self.sums.get(origin)
         if before is None:
             self.sums[origin] = d
@@ -99,17 +102,22 @@ def add_to_grad(gradients: dict[Origin, Gradient]) -> None:
         x = origin if isinstance(origin, Tensor) else origin.retained and origin.retained()
         if x is None:
             continue  # nobody has the tensor any more
-        if x.grad is None:
-            x.grad = g if isinstance(g, Tensor) else Tensor.made_by(None, g)
-        elif isinstance(g, Tensor) or x.grad.requires_grad:
-            x.grad = x.grad + g
+        before = x._grad
+        if before is None:
+            x._grad = g if isinstance(g, Tensor) else Tensor.made_by(None, g)
+        elif isinstance(g, Tensor) or before.requires_grad:
+            x._grad = before + g
         else:
-            x.grad.data += g
+            before.data += g
 
 
 @overload
 def grad(  # pyright: ignore[reportOverlappingOverload]  (a Tensor can be iterated over)
-    output: Tensor, inputs: Tensor, gradient: TensorLike | None = None, create_graph: bool = False
+    output: Tensor,
+    inputs: Tensor,
+    gradient: TensorLike | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
 ) -> Tensor: ...
 @overload
 def grad(
@@ -117,19 +125,22 @@ def grad(
     inputs: Iterable[Tensor],
     gradient: TensorLike | None = None,
     create_graph: bool = False,
+    allow_unused: bool = False,
 ) -> list[Tensor]: ...
 def grad(
     output: Tensor,
     inputs: Tensor | Iterable[Tensor],
     gradient: TensorLike | None = None,
     create_graph: bool = False,
+    allow_unused: bool = False,
 ) -> Tensor | list[Tensor]:
     """The derivative of `output` with respect to each of `inputs` (a tensor, or several of them).
 
-    It touches no `.grad` and frees nothing. An input that `output` does not depend on gets zeros.
+    It touches no `.grad` and frees nothing. Raises ValueError for an input that `output` does not
+    depend on; with `allow_unused` such a one gets zeros.
     """
     if isinstance(inputs, Tensor):
-        return grad(output, [inputs], gradient, create_graph)[0]
+        return grad(output, [inputs], gradient, create_graph, allow_unused)[0]
     inputs = list(inputs)
     if not all(isinstance(x, Tensor) for x in inputs):
         raise TypeError("grad: the inputs have to be the Tensors that the output was computed from")
@@ -137,6 +148,13 @@ def grad(
     results = []
     for x in inputs:
         g = found.get(x.origin)
+        if g is None and not allow_unused:
+            raise ValueError(
+                f"grad: the output does not depend on the input of shape {x.shape}"
+                + (f" named {x.name!r}" if x.name else "")
+                + ("" if x.requires_grad else ", which does not require a gradient")
+                + "; with allow_unused=True it gets zeros"
+            )
         if g is None:
             g = np.zeros(x.shape, x.dtype)
         results.append(g.copy() if isinstance(g, Tensor) else Tensor(g.copy()))
@@ -172,17 +190,27 @@ def history(output: Tensor) -> list[Node]:
 
 
 def check_unchanged(nodes: list[Node]) -> None:
-    """Refuse a graph whose numbers are no longer those that it was recorded with."""
+    """Refuse a graph whose numbers are no longer those that it was recorded with: a tensor that it
+    holds was given others, or memory that it still needs was written to, by whatever name."""
     if not nodes or clock.latest_change < nodes[0].tick:
         return
+    changes = clock.changed_since(nodes[0].tick)
     for node in nodes:
         for origin in (node, *node.args):
             if isinstance(origin, (Node, Tensor)) and origin.changed > node.tick:
-                raise RuntimeError(
-                    f"backward: a tensor of shape {origin.shape} that {node.op_name} used or made "
-                    "was changed in place since, so its gradient would be wrong. Change a copy, or "
-                    "change it after backward"
-                )
+                raise changed_since(node, origin.shape)
+        later = [(low, high) for low, high, when in changes if when > node.tick]
+        for array in held_by(node) if later else ():
+            start, end = byte_bounds(array)
+            if any(low < end and start < high for low, high in later):
+                raise changed_since(node, array.shape)
+
+
+def changed_since(node: Node, shape: tuple[int, ...]) -> RuntimeError:
+    return RuntimeError(
+        f"backward: a tensor of shape {shape} that {node.op_name} used or made was changed in "
+        "place since, so its gradient would be wrong. Change a copy, or change it after backward"
+    )
 
 
 def leading_to(wanted: set[Origin], nodes: list[Node]) -> Steps:
@@ -206,12 +234,25 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
         if node.op.real:
             args = [_widened(arg) for arg in args]
         value, *rules[node] = node.op.fn(*args, **node.kwargs)
+        if not node.op.ours:
+            check_repeatable(node, args, plain(value))
         # It takes the original's place in the graph.
         tensors[node] = Tensor.made_by(node, plain(value).astype(node.dtype, copy=False))
     return [
         (node, origins, node.op.edges(rules[node], [slot for slot, _ in edges]))
         for node, origins, edges in steps
     ]
+
+
+def check_repeatable(node: Node, args: list, value: Any) -> None:
+    """Raise RuntimeError for an op of a user's that draws random numbers: computed again, its rules
+    would belong to others."""
+    again = node.op.fn(*plain(args), **node.kwargs)[0]
+    if not np.array_equal(value, again, equal_nan=True):
+        raise RuntimeError(
+            f"{node.op_name} gives another value when it is computed again, which create_graph "
+            "needs: hand its random numbers over as an array, as mg.dropout does with its mask"
+        )
 
 
 def _widened(arg: Any) -> Any:
@@ -252,9 +293,14 @@ def seed(output: Tensor, gradient: TensorLike | None, recorded: bool) -> Gradien
     return g if recorded else g.data
 
 
-def fitted(d: Any, origin: Origin, node: Node | None, recorded: bool) -> Gradient:
+def fitted(d: Any, origin: Origin, node: Node, slot: int, recorded: bool) -> Gradient:
     """What a rule of `node` returned, in the shape and dtype of its input: here broadcasting is
-    undone. Raises ValueError for another shape."""
+    undone. Raises TypeError for what is no gradient, and ValueError for one of another shape."""
+    if not isinstance(plain(d), (np.ndarray, np.generic, int, float)):
+        raise TypeError(
+            f"the rule {node.op.rule_name(slot)} of {node.op_name} gave {type(d).__name__}: it has "
+            f"to give the gradient for its input, an array of shape {origin.shape}"
+        )
     if not recorded:
         d = np.asarray(plain(d))  # of 0-d arrays NumPy makes a scalar
     elif not isinstance(d, Tensor):
@@ -263,7 +309,7 @@ def fitted(d: Any, origin: Origin, node: Node | None, recorded: bool) -> Gradien
         kept = d.shape[d.ndim - len(origin.shape) :]
         if d.ndim < len(origin.shape) or any(n not in (1, m) for n, m in zip(origin.shape, kept)):
             raise ValueError(
-                f"a rule of {node.op_name if node else 'the seed'} gave a gradient of shape "
+                f"the rule {node.op.rule_name(slot)} of {node.op_name} gave a gradient of shape "
                 f"{d.shape} for an input of shape {origin.shape}: it has to have the input's shape"
             )
         d = summed_to(origin.shape, d)

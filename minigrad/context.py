@@ -62,6 +62,7 @@ class Scope:
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 scope: ContextVar[Scope | None] = ContextVar("scope", default=None)  # of the innermost module call
+replaying: ContextVar[bool] = ContextVar("replaying", default=False)  # do rules run on tensors
 watching: ContextVar[Watcher | None] = ContextVar("watching", default=None)
 
 

@@ -7,7 +7,8 @@ import inspect
 import itertools
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
@@ -60,6 +61,7 @@ class Definition:
         self.rule_names = [f"d{name}" for name in self.inputs]
         self.number = {slot: number for number, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
+        self.ours = fn.__module__.startswith("minigrad.")
         self.slots_among = functools.cache(self._slots_among)
         self.tried = False  # whether a call has shown that it returns the rules that it defines
 
@@ -84,6 +86,10 @@ class Definition:
         if sorted(map(str, names)) != sorted(self.rule_names):
             raise TypeError(rules_differ(self.name, names, self.rule_names))
         return [rules[names.index(name)] for name in self.rule_names]
+
+    def rule_name(self, slot: int) -> str:
+        """What the rule for the argument number `slot` is called."""
+        return self.rule_names[0 if self.many else self.number[slot]]
 
     def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
         """Each of these slots with the one of the returned rules that is named for it; a rule that
@@ -175,6 +181,33 @@ class Node:
         file, number = self.line
         freed = ", freed by backward" if self.freed else ""
         return f"<{name}{what}, made{path} at {Path(file).name}:{number}{freed}>"
+
+
+def held_by(node: Node) -> Iterator[np.ndarray]:
+    """All arrays that the graph needs at a node."""
+    return arrays_in([node.args, *node.kwargs.values(), *(rule for _, rule in node.edges)])
+
+
+def arrays_in(values: Iterable[Any]) -> Iterator[np.ndarray]:
+    """The arrays among values, in lists and in what functions close over, such as rules, too."""
+    left, seen = list(values), set()
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            yield value._data
+        elif isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            left += value
+        elif isinstance(value, functools.partial):
+            left += [value.func, *value.args]
+        elif isinstance(value, types.FunctionType):
+            for cell in value.__closure__ or ():
+                with suppress(ValueError):  # of a variable that was never assigned
+                    left.append(cell.cell_contents)
 
 
 # Where the one-line methods stand that only say which op it is.

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import DTypeLike
 
+from .context import recording, replaying
 from .dtypes import as_array
 
 if TYPE_CHECKING:  # all of these are made of tensors, so they come after this file
     from . import ops
     from .backward import add_to_grad, backpropagate
     from .tape import Node
+
+MOST_CHANGES = 4096  # that are remembered
 
 
 class Clock:
@@ -25,6 +30,21 @@ class Clock:
     def __init__(self) -> None:
         self.tick = itertools.count(1).__next__
         self.latest_change = 0  # the tick of the last change of any tensor's data
+        self.changes: dict[tuple[int, int], int] = {}  # {stretch of memory: when it was changed}
+
+    def change(self, array: np.ndarray) -> int:
+        """Note that an array is changed in place now, with all that shares its memory; returns the
+        tick of the change."""
+        self.latest_change = self.tick()
+        self.changes[byte_bounds(array)] = self.latest_change
+        if len(self.changes) > MOST_CHANGES:  # the oldest are of graphs that are gone
+            newest = sorted(self.changes.items(), key=lambda item: item[1])[MOST_CHANGES // 2 :]
+            self.changes = dict(newest)
+        return self.latest_change
+
+    def changed_since(self, tick: int) -> list[tuple[int, int, int]]:
+        """(low, high, tick) for each stretch of memory that was changed later than `tick`."""
+        return [(*where, when) for where, when in self.changes.items() if when > tick]
 
 
 clock = Clock()
@@ -56,7 +76,7 @@ class Tensor:
     node: Node | None  # the recorded op that made it; None for a leaf
 
     # Most tensors never get one of these, so they cost nothing until they are set.
-    grad: Tensor | Any = None  # (to an editor not only None: people write p.grad.data)
+    _grad: Tensor | None = None
     name: str | None = None
     changed = 0  # the tick of the last change of its data; 0: never
 
@@ -107,14 +127,27 @@ class Tensor:
 
     @data.setter
     def data(self, value: TensorLike) -> None:
-        self._data = as_array(plain(value))
-        self.mark_changed()
+        array = as_array(plain(value))
+        if self._requires_grad and array.dtype.kind != "f":
+            raise TypeError(
+                f"this tensor requires a gradient, so its data cannot become {array.dtype}: give "
+                "it floating-point numbers"
+            )
+        if array is self._data:  # `t.data -= step` has changed it already
+            self.mark_changed()
+        else:
+            self._data = array
+            self._note_change(tick())
 
     def mark_changed(self) -> None:
-        """Note that the data was changed in place: backward refuses a graph that used the old."""
-        clock.latest_change = self.changed = tick()
+        """Note that the data was changed in place: backward refuses a graph that used the old,
+        through this tensor or through any other that shares its memory."""
+        self._note_change(clock.change(self._data))
+
+    def _note_change(self, when: int) -> None:
+        clock.latest_change = self.changed = when
         if self.node is not None:
-            self.node.changed = self.changed
+            self.node.changed = when
 
     @property
     def requires_grad(self) -> bool:
@@ -163,6 +196,28 @@ class Tensor:
         return self
 
     # ---- gradients
+
+    @property
+    def grad(self) -> Tensor | Any:  # (Any: to an editor not only None, people write p.grad.data)
+        """The gradient, a Tensor of the same shape and dtype; None before `backward` has come by.
+        A tensor that was computed gets one only after `retain_grad()`."""
+        if self._grad is None and self.node is not None and self.node.retained is None:
+            _warn_of_no_grad()
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(
+                f"a gradient is a Tensor or None, not {type(value).__name__}: write "
+                "t.grad = mg.Tensor(array)"
+            )
+        if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"a gradient of shape {value.shape} and dtype {value.dtype} does not belong to a "
+                f"tensor of shape {self.shape} and dtype {self.dtype}"
+            )
+        self._grad = value
 
     def backward(
         self,
@@ -237,6 +292,24 @@ class Tensor:
                 f"dot: {self.shape} and {np.shape(plain(other))}: with such a right side, write @"
             )
         return ops.matmul(self, other)
+
+    # ---- in place: without recording it changes a leaf itself, as `p -= lr * p.grad` in a loop of
+    # one's own. A tensor that was computed is never changed: the name stands for a new one.
+
+    def __iadd__(self, other: Operand) -> Tensor:
+        return ops.add(self, other) if _is_new(self, other) else _changed(self, np.add, other)
+
+    def __isub__(self, other: Operand) -> Tensor:
+        return ops.sub(self, other) if _is_new(self, other) else _changed(self, np.subtract, other)
+
+    def __imul__(self, other: Operand) -> Tensor:
+        return ops.mul(self, other) if _is_new(self, other) else _changed(self, np.multiply, other)
+
+    def __itruediv__(self, other: Operand) -> Tensor:
+        return ops.div(self, other) if _is_new(self, other) else _changed(self, np.divide, other)
+
+    def __ipow__(self, other: Operand) -> Tensor:
+        return ops.pow(self, other) if _is_new(self, other) else _changed(self, np.power, other)
 
     # ---- comparisons: they give arrays, and record nothing
 
@@ -380,7 +453,9 @@ class Tensor:
     # ---- NumPy's functions
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        kwargs.pop("out", None)  # a rule's `np.exp(e, out=e)` is on tensors an ordinary expression
+        out = kwargs.pop("out", None)
+        if out is not None and not replaying.get():
+            return _written(getattr(ufunc, method), inputs, kwargs, out)
         function = numpy_functions.get(ufunc) if method == "__call__" else None
         if function is None:
             name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
@@ -390,6 +465,10 @@ class Tensor:
         return function(*inputs)
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        if out is not None and not replaying.get():
+            kwargs = {name: value for name, value in kwargs.items() if name != "out"}
+            return _written(function, args, kwargs, (out,))
         if function not in numpy_functions:
             raise _no_derivative(f"np.{function.__name__}")
         return numpy_functions[function](*args, **{k: v for k, v in kwargs.items() if k != "out"})
@@ -438,7 +517,7 @@ class Tensor:
                 f"this tensor was computed by {self.node.op_name}; a recorded graph cannot be "
                 "pickled or copied. Use .detach() for its numbers alone"
             )
-        return _rebuilt, (type(self), self._data, self.requires_grad, self.name, self.grad)
+        return _rebuilt, (type(self), self._data, self.requires_grad, self.name, self._grad)
 
 
 Operand: TypeAlias = Tensor | np.ndarray | np.generic | float | list | tuple  # beside an operator
@@ -458,6 +537,75 @@ def plain(x: Any) -> Any:
     return x
 
 
+def _is_new(t: Tensor, other: Any) -> bool:
+    """Whether `t += other` makes a new tensor, as a rule that runs on tensors means it. Raises
+    RuntimeError for a leaf whose gradient would be lost."""
+    if t.node is not None or replaying.get():
+        return True
+    if recording.get() and t.requires_grad:
+        raise RuntimeError(
+            "this leaf requires a gradient, and to change it in place is not recorded: write "
+            "`with mg.no_grad():` around an update, or t = t + ... for a new tensor"
+        )
+    return recording.get() and isinstance(other, Tensor) and other.requires_grad
+
+
+def _changed(t: Tensor, function: np.ufunc, other: Any) -> Tensor:
+    """The leaf `t`, changed in place."""
+    try:
+        function(t._data, plain(other), out=t._data, casting="same_kind")
+    except (ValueError, TypeError) as error:
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(
+            f"{function.__name__} in place: a tensor of shape {t.shape} and {t.dtype} cannot hold "
+            f"the result with {np.shape(plain(other))} ({error})"
+        ) from None
+    t.mark_changed()
+    return t
+
+
+def _written(function: Callable, args: Any, kwargs: dict, out: tuple) -> Any:
+    """What a function of NumPy's gives that is told to write into `out`: numbers, not recorded.
+    Raises TypeError where a gradient would be lost."""
+    tensors = [x for x in (*_flat(args), *_flat(list(kwargs.values()))) if isinstance(x, Tensor)]
+    if recording.get() and any(x.requires_grad for x in (*tensors, *out) if isinstance(x, Tensor)):
+        raise TypeError(
+            f"np.{function.__name__} is to write into an array (`out=`, or `array -= tensor`), and "
+            "the gradient of a tensor in it would be lost: leave out= away, write array = array - "
+            "tensor, or use .data or mg.no_grad()"
+        )
+    targets = tuple(plain(x) for x in out)
+    kwargs = {name: plain(value) for name, value in kwargs.items()}
+    function(*plain(args), **kwargs, out=targets[0] if len(targets) == 1 else targets)
+    for x in out:
+        if isinstance(x, Tensor):
+            x.mark_changed()
+    return out[0] if len(out) == 1 else out
+
+
+def _flat(args: Any) -> Iterator[Any]:
+    """All arguments, those in lists and tuples too."""
+    for arg in args:
+        if isinstance(arg, (list, tuple)):
+            yield from _flat(arg)
+        else:
+            yield arg
+
+
+_warned = False
+
+
+def _warn_of_no_grad() -> None:
+    """Say once why the `.grad` of a tensor that was computed is None."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "this tensor was computed, and backward fills the .grad of leaves alone: call "
+            "t.retain_grad() before backward to have it here too",
+            stacklevel=3,
+        )
+
+
 def _no_derivative(name: str) -> TypeError:
     return TypeError(
         f"{name} has no derivative rule for a Tensor. Use .data for its numbers, or write the rule "
@@ -471,5 +619,5 @@ def _rebuilt(
     """A leaf that was pickled or copied, put together again."""
     tensor = cls.__new__(cls)
     Tensor.__init__(tensor, data, requires_grad, name=name)
-    tensor.grad = grad
+    tensor._grad = grad
     return tensor

@@ -288,11 +288,24 @@ def test_grad_of_a_tensor_by_itself_is_one():
     assert_close(mg.grad(y, y), [1])
 
 
-def test_grad_of_what_the_output_does_not_depend_on_is_zeros():
+def test_grad_of_what_the_output_does_not_depend_on_is_zeros_only_when_asked():
     x, other = leaf(1.0), leaf([1.0, 2.0], dtype=np.float32)
-    zeros = mg.grad((x * x).sum(), other)
+    with pytest.raises(ValueError, match=r"does not depend on the input of shape \(1, 2\)"):
+        mg.grad((x * x).sum(), other)
+    untracked = mg.Tensor([1.0, 2.0], name="c")
+    with pytest.raises(ValueError, match="named 'c', which does not require a gradient"):
+        mg.grad((x * untracked).sum(), [x, untracked])
+    zeros = mg.grad((x * x).sum(), other, allow_unused=True)
     assert (zeros.shape, zeros.dtype) == (other.shape, np.float32)
     np.testing.assert_array_equal(zeros.data, 0)
+
+
+def test_grad_takes_any_iterable_of_inputs():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    for several in ((t for t in (x, w)), {x: 1, w: 2}.keys(), (x, w), iter([x, w])):
+        d_x, d_w = mg.grad((x * w).sum(), several)
+        assert_close(d_x, w.data)
+        assert_close(d_w, x.data)
 
 
 def test_grad_named_twice_is_given_twice():
@@ -391,6 +404,97 @@ def test_a_second_derivative_depends_on_the_gradient_handed_in():
 def test_without_create_graph_a_gradient_records_nothing():
     x = leaf(2.0)
     assert not mg.grad((x**3).sum(), x).requires_grad
+
+
+def test_gradients_of_create_graph_never_share_an_array():
+    a, b = mg.Parameter([1.0, 1.0]), mg.Parameter([1.0, 1.0])
+    ((a + b) * 2.0).sum().backward(create_graph=True)
+    (a * 3.0).sum().backward()
+    assert_close(a.grad, [5, 5])
+    assert_close(b.grad, [2, 2])
+    assert not np.shares_memory(a.grad.data, b.grad.data)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_no_gradient_shares_memory_with_another_the_seed_or_an_input(create_graph):
+    x, y, z = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf([5.0], [6.0])
+    seed = np.array([1.0, 1.0])
+    seed.setflags(write=False)
+    interior = x + y
+    interior.retain_grad()
+    for _ in range(2):
+        out = interior + z.reshape(2) + x
+        out.backward(seed, create_graph=create_graph, retain_graph=True)
+        x.backward(seed, create_graph=create_graph)
+    mg.optim.clip_grad_norm([x, y, z], 1.0)
+    arrays = [seed, *(t.data for t in (x, y, z, interior))]
+    for t in (x, y, z, interior):
+        assert not any(np.shares_memory(t.grad.data, array) for array in arrays)
+        arrays.append(t.grad.data)
+    np.testing.assert_array_equal(seed, [1, 1])
+
+
+@pytest.mark.parametrize("kind", [mg.Parameter, mg.Tensor])
+def test_a_parameter_as_the_gradient_to_begin_with_keeps_its_graph(kind):
+    class Special(mg.Tensor):
+        pass
+
+    x, g = leaf(2.0), (mg.Parameter if kind is mg.Parameter else Special)(np.array([5.0]))
+    g.requires_grad = True
+    slope = mg.grad(x * x, x, gradient=g, create_graph=True)
+    assert_close(mg.grad(slope, g, gradient=[1.0]), 2 * x.data)
+
+
+def test_a_rule_may_return_a_parameter_and_keeps_its_graph():
+    p = mg.Parameter(np.array([3.0]))
+
+    @mg.op
+    def through(x):
+        def dx(g):
+            return p if isinstance(g, mg.Tensor) else p.data
+
+        return x * 1, dx
+
+    x = leaf(2.0)
+    slope = mg.grad(through(x), x, gradient=[1.0], create_graph=True)
+    assert_close(mg.grad(slope, p, gradient=[1.0]), [1])
+
+
+def test_an_op_that_draws_random_numbers_has_no_second_derivative_by_chance():
+    rng = np.random.default_rng(0)
+
+    @mg.op
+    def noisy(x):
+        noise = rng.standard_normal(x.shape)
+
+        def dx(g):
+            return g * noise
+
+        return x * noise, dx
+
+    x = leaf(1.0, 2.0)
+    y = noisy(x)
+    mg.grad(y.sum(), x)
+    with pytest.raises(RuntimeError, match="noisy gives another value when it is computed again"):
+        mg.grad(y.sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize("result", [None, (1.0, 2.0), "text", object()])
+def test_a_rule_that_gives_no_gradient_is_named(result):
+    @mg.op
+    def wrong(a, b):
+        def da(g):
+            return g
+
+        def db(g):
+            return result
+
+        return a + b, da, db
+
+    given = type(result).__name__
+    for create_graph in (False, True):
+        with pytest.raises(TypeError, match=f"the rule db of wrong gave {given}"):
+            wrong(leaf(1.0), leaf(2.0)).backward(create_graph=create_graph)
 
 
 # ---- changed in place

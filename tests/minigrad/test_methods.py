@@ -68,9 +68,9 @@ def test_minus_and_abs_are_ops():
     assert (-x).node.op_name == "neg" and abs(x).node.op_name == "abs"
 
 
-def test_there_are_no_in_place_operators():
-    """`y = x; y += 1` makes a new tensor: what the graph has recorded never changes."""
-    x = leaf(3)
+def test_in_place_operators_make_a_new_tensor_of_one_that_was_computed():
+    """What the graph has recorded never changes."""
+    x = leaf(3) * 1
     y = x
     y += 1
     assert y is not x and y.node.op_name == "add"
