@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from ..tape import Array, op
 from ..tensor import Tensor, plain
-from .error_function import error_function
+from .error_function import error_function, normal_below
 from .rows import only_where
 
 __all__ = ["abs", "add", "astype", "clip", "copy", "cos", "div", "erf", "exp", "gelu", "log"]
@@ -179,9 +179,18 @@ def gelu(x: Array):
         density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
         return g * (below + x * density)
 
-    scaled = x * math.sqrt(0.5)
-    below = 0.5 * (erf(scaled) if isinstance(x, Tensor) else error_function(scaled)) + 0.5
+    below = normal_cdf(x) if isinstance(x, Tensor) else normal_below(x)
     return x * below, dx
+
+
+@op(real=True)
+def normal_cdf(x: Array):
+    """The standard normal's probability to lie below x."""
+
+    def dx(g):
+        return g * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+    return normal_below(plain(x)), dx
 
 
 @op(ufunc=np.absolute)

@@ -14,16 +14,34 @@ LOW, HIGH = 1 / (1 + END), 1 / (1 + MIDDLE)
 
 def error_function(x: np.ndarray) -> np.ndarray:
     """erf of each entry, to about 2e-16 in float64; in the dtype of x."""
-    near, far = coefficients()
-    size = np.minimum(np.abs(x).astype(np.float64), END)
-    small = size <= MIDDLE
-    t = size[small]
-    u = size[~small]
-    y = np.empty_like(size)
-    y[small] = t * np.polynomial.chebyshev.chebval(2 * (t / MIDDLE) ** 2 - 1, near)
-    v = (2 / (1 + u) - LOW - HIGH) / (HIGH - LOW)
-    y[~small] = 1 - np.exp(-u * u) * np.polynomial.chebyshev.chebval(v, far)
+    small, erf, erfc = halves(x)
+    y = np.empty(x.shape)
+    y[small], y[~small] = erf, 1 - erfc
     return np.copysign(y, x).astype(x.dtype)
+
+
+def normal_below(x: np.ndarray) -> np.ndarray:
+    """The standard normal's probability to lie below each entry, erfc(-x / sqrt(2)) / 2: small ones
+    to all their digits too; in the dtype of x."""
+    small, erf, erfc = halves(x * math.sqrt(0.5))
+    y = np.empty(x.shape)
+    y[small] = 0.5 + 0.5 * np.copysign(erf, x[small])
+    y[~small] = np.where(x[~small] < 0, 0.5 * erfc, 1 - 0.5 * erfc)
+    return y.astype(x.dtype)
+
+
+def halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where |x| is at most MIDDLE, erf(|x|) of these, and erfc(|x|) of all others, in float64."""
+    near, far = coefficients()
+    size = np.abs(x).astype(np.float64)
+    small = size <= MIDDLE
+    t, u = size[small], size[~small]
+    erf = t * np.polynomial.chebyshev.chebval(2 * (t / MIDDLE) ** 2 - 1, near)
+    v = (2 / (1 + np.minimum(u, END)) - LOW - HIGH) / (HIGH - LOW)
+    decay = np.polynomial.chebyshev.chebval(v, far)  # erfc(u) exp(u^2)
+    w = 1 / (2 * np.maximum(u, END) ** 2)  # beyond END by its asymptotic series, to 5e-7
+    beyond = (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w)))) * np.sqrt(2 * w / math.pi)
+    return small, erf, np.exp(-u * u) * np.where(u > END, beyond, decay)
 
 
 @functools.lru_cache

@@ -393,6 +393,7 @@ TABLE = [
     ),
     Op("relu", lambda x: np.maximum(x, 0), *each(nonzero), kink(exactly(-1.0, -0.0, 0.0, 1.0))),
     Op("erf", erf, *each(normal), case(exactly(-7.0, -5.5, -1.0, 0.0, 0.5, 1.0, 3.0))),
+    Op("normal_cdf", lambda x: (1 + erf(x / math.sqrt(2))) / 2, *each(normal)),
     Op("gelu", lambda x: x * (1 + erf(x / math.sqrt(2))) / 2, *each(normal)),
     Op("abs", np.abs, *each(nonzero), kink(exactly(-1.0, -0.0, 0.0, 1.0))),
     Op("copy", np.copy, *each(normal)),

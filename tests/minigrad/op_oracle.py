@@ -158,6 +158,7 @@ def pytorch():
         "sigmoid": torch.sigmoid,
         "relu": torch.relu,
         "erf": torch.erf,
+        "normal_cdf": torch.special.ndtr,
         "gelu": F.gelu,
         "abs": torch.abs,
         "sin": torch.sin,
