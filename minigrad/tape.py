@@ -51,7 +51,11 @@ class Definition:
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
         self.slots = [i for i, p in enumerate(parameters) if f"d{p.name}" in defined]
-        self.others = [i for i in range(len(parameters)) if i not in self.slots]
+        self.others = [
+            i
+            for i, p in enumerate(parameters)
+            if i not in self.slots and p.kind is not p.KEYWORD_ONLY
+        ]
         if not self.slots:
             raise TypeError(
                 f"op {self.name}: no rule found. For each input x that has a derivative, define an "

@@ -176,6 +176,14 @@ class Tensor:
             raise ValueError(f"item() needs a tensor of one entry; this one has shape {self.shape}")
         return self._data.item()
 
+    def tolist(self) -> Any:
+        """The numbers as nested lists of Python's own."""
+        return self._data.tolist()
+
+    def argmax(self, axis: int | None = None) -> np.ndarray:
+        """Where the largest entry stands along `axis` (None: in the flat row): integers."""
+        return np.asarray(self._data.argmax(axis))
+
     def numpy(self) -> np.ndarray:
         """Its ndarray, shared and not copied."""
         return self._data
@@ -277,6 +285,22 @@ class Tensor:
 
     def __rmatmul__(self, other: Operand) -> Tensor:
         return ops.matmul(other, self)
+
+    def __mod__(self, other: Operand) -> Tensor:
+        return ops.mod(self, other)
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return ops.mod(other, self)
+
+    def __floordiv__(self, other: Operand) -> np.ndarray:
+        """An array: its derivative is 0, and nothing is recorded."""
+        return np.floor_divide(self._data, plain(other))
+
+    def __rfloordiv__(self, other: Operand) -> np.ndarray:
+        return np.floor_divide(plain(other), self._data)
+
+    def __pos__(self) -> Tensor:
+        return ops.copy(self)
 
     def __neg__(self) -> Tensor:
         return ops.neg(self)
@@ -409,6 +433,10 @@ class Tensor:
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """reshape(2, 3) or reshape((2, 3)); one size may be -1."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def flatten(self) -> Tensor:
+        """All entries in one row."""
+        return ops.reshape(self, -1)
 
     def transpose(self, *axes: int | Sequence[int] | None) -> Tensor:
         """transpose(), transpose(1, 0, 2) or transpose((1, 0, 2))."""

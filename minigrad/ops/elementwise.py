@@ -13,8 +13,8 @@ from .error_function import error_function, normal_below
 from .rows import only_where
 
 __all__ = ["abs", "add", "astype", "clip", "copy", "cos", "div", "erf", "exp", "gelu", "log"]
-__all__ += ["maximum", "minimum", "mul", "neg", "pow", "relu", "sigmoid", "sin", "sqrt", "sub"]
-__all__ += ["tanh"]
+__all__ += ["maximum", "minimum", "mod", "mul", "neg", "pow", "relu", "sigmoid", "sin", "sqrt"]
+__all__ += ["sub", "tanh"]
 
 
 @op(ufunc=np.add)
@@ -68,6 +68,19 @@ def div(a: Array, b: Array):
 
     y = a / b
     return y, da, db
+
+
+@op(ufunc=np.remainder)
+def mod(a: Array, b: Array):
+    """a - b * floor(a / b), in Python's and NumPy's sense: it has the sign of b."""
+
+    def da(g):
+        return g
+
+    def db(g):
+        return -g * np.floor_divide(plain(a), plain(b))
+
+    return np.remainder(a, b), da, db
 
 
 @op(ufunc=np.power)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import numpy as np
 
 from ..tape import Array, op
+from ..tensor import Tensor
 from .select import put
 
 __all__ = ["einsum"]
 
+LETTERS = string.ascii_letters
+
 
 @op
-def einsum(subscripts: str, *operands: Array):
-    """np.einsum(subscripts, *operands), with every subscript string that NumPy takes.
+def einsum(subscripts: str, *operands: Array, optimize: Any = False):
+    """The sum of products that `subscripts`, a string, names.
 
     The derivative with respect to one operand is an einsum too: of the gradient and all the other
     operands, with that operand's axes as its result.
@@ -29,7 +33,7 @@ def einsum(subscripts: str, *operands: Array):
         unique = list(dict.fromkeys(axes))
         made = [n for n in unique if n in known]
         spec = ",".join(["".join(result), *("".join(term) for term, _ in rest)])
-        d = np.einsum(f"{spec}->{''.join(made)}", g, *(x for _, x in rest))
+        d = np.einsum(f"{spec}->{''.join(made)}", g, *(x for _, x in rest), optimize=optimize)
         # An axis that only this operand has was summed over alone: its entries share one gradient.
         size = dict(zip(made, d.shape))
         d = d.reshape([size.get(n, 1) for n in unique])
@@ -51,7 +55,37 @@ def einsum(subscripts: str, *operands: Array):
                     f"{name if name in subscripts else '...'!r} in {subscripts!r} stands for axes "
                     f"of sizes {sizes[name]} and {size} (shapes {', '.join(map(str, shapes))})"
                 )
-    return np.einsum(subscripts, *operands), doperands
+    return np.einsum(subscripts, *operands, optimize=optimize), doperands
+
+
+contract = einsum  # the op itself
+
+
+def einsum(*operands: Any, optimize: Any = True) -> Tensor:  # noqa: F811
+    """np.einsum with all that NumPy takes: `einsum("ij,jk->ik", a, b)`, or the axes as numbers,
+    `einsum(a, [0, 1], b, [1, 2], [0, 2])`.
+
+    `optimize` is NumPy's: with True, products of three and more are taken in an order of little
+    work.
+    """
+    if operands and not isinstance(operands[0], str):
+        operands = spelled(operands)
+    if len(operands) <= 3:  # two arrays have but one order
+        return contract(*operands)
+    return contract(*operands, optimize=optimize)
+
+
+def spelled(operands: tuple) -> tuple:
+    """(a, [0, 1], b, [1, 2], [0, 2]) as ("ab,bc->ac", a, b)."""
+    arrays, axes = operands[::2], [list(each) for each in operands[1::2]]
+    result = list(arrays[-1]) if len(operands) % 2 else None
+    arrays = arrays[:-1] if len(operands) % 2 else arrays
+
+    def text(places: list) -> str:
+        return "".join("..." if place is ... else LETTERS[place] for place in places)
+
+    terms = ",".join(text(places) for places in axes)
+    return (terms if result is None else f"{terms}->{text(result)}", *arrays)
 
 
 def named_axes(subscripts: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:

@@ -175,7 +175,9 @@ class Source:
     def __init__(self, module):
         self.module = module
         self.tree = ast.parse(Path(module.__file__).read_text())
-        self.functions = {f.name: f for f in self.tree.body if isinstance(f, ast.FunctionDef)}
+        functions = [f for f in self.tree.body if isinstance(f, ast.FunctionDef)]
+        functions.sort(key=lambda f: bool(f.decorator_list))  # an op goes before what calls it
+        self.functions = {f.name: f for f in functions}
 
     def made(self, **extra):
         """What the tree makes when it is run, as it says now; `extra` takes the place of what the

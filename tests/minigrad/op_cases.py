@@ -84,6 +84,11 @@ def exactly(*values):
     return Input(array.shape, lambda rng, shape: array.copy(), f"exactly{array.tolist()}")
 
 
+def exactly_of(shape, value):
+    """One number in every place: what others are divided by."""
+    return Input(shape, lambda rng, shape: np.full(shape, value), f"all {value} ")
+
+
 class Case:
     """One call. A kink is a place where the derivative is a convention: it is held against PyTorch
     alone, since differences cannot see it."""
@@ -365,6 +370,7 @@ TABLE = [
     Op("sub", np.subtract, *pairs(normal, normal)),
     Op("mul", np.multiply, *pairs(normal, normal)),
     Op("div", np.divide, *pairs(normal, nonzero)),
+    Op("mod", np.remainder, *pairs(distinct, lambda *s: exactly_of(s, 2.3))),
     Op(
         "pow",
         np.power,

@@ -150,6 +150,7 @@ def pytorch():
         "mul": torch.mul,
         "div": lambda a, b: number(a) / b,
         "pow": torch.pow,
+        "mod": lambda a, b: torch.remainder(number(a), number(b)),
         "neg": torch.neg,
         "exp": torch.exp,
         "log": torch.log,

@@ -293,7 +293,7 @@ WRONG = [
     # ---- NumPy's functions, ops of one's own, the referee
     (lambda: np.sort(t(2)), TypeError, "np.sort has no derivative rule.*@mg.op"),
     (lambda: np.exp(t(2), where=MASK4), TypeError, "np.exp on a Tensor does not take where"),
-    (lambda: np.sum(t(2), dtype=float), TypeError, "sum:.*unexpected keyword argument 'dtype'"),
+    (lambda: np.sum(t(2), dtype=float), TypeError, "np.sum on a Tensor does not take dtype"),
     (without_a_rule, TypeError, r"op half: no rule found.*define an inner function dx\(g\)"),
     (lambda: mg.gradcheck(lambda n: n, 3), TypeError, "none of the inputs is an array of real"),
     (

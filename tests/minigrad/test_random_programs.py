@@ -56,6 +56,7 @@ def test_random_programs_use_every_op_that_a_user_calls():
         "add_rows",
         "concatenated",
         "normal_cdf",
+        "mod",
         "thinned",
         "dropout",
         "astype",
