@@ -122,7 +122,7 @@ def learn(
     _give_own_randomness(model, group.rank)
     optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
     schedule = mg.optim.WarmupSchedule(
-        optimizer, config.d_model, settings.warmup_steps, settings.lr_scale
+        optimizer, config.d_model, settings.warmup_steps, settings.scale(config.d_model)
     )
     schedule.cool_down(steps, settings.cooldown)
     group.attach(optimizer)
