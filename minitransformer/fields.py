@@ -90,8 +90,9 @@ def check(settings: Any, where: str) -> None:
         value, must = getattr(settings, each.name), each.metadata["must"]
         undecided = value is None and each.default is None
         require(undecided or must.allows(value), where, each.name, must.words, value)
-        if is_number(value) and hasattr(value, "item"):
-            object.__setattr__(settings, each.name, value.item())  # the dataclass may be frozen
+        as_of_python = getattr(value, "item", None)
+        if as_of_python is not None:
+            object.__setattr__(settings, each.name, as_of_python())  # the dataclass may be frozen
 
 
 def kept(settings: Any) -> dict[str, Any]:

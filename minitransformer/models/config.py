@@ -25,7 +25,7 @@ LAYER = 50_000  # bytes of Python objects that a layer is made of, besides its w
 class TransformerConfig:
     """The defaults are the base model of the paper (table 3). `tie_embeddings` uses one matrix for
     both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
-    languages. Raises ValueError for values that make no model."""
+    languages: `train` makes one then. Raises ValueError for values that make no model."""
 
     src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
     tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))

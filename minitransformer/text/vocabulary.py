@@ -1,7 +1,7 @@
 """Text to token ids and back: each side of a task has a vocabulary of its own."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .specials import END, PAD, SPECIALS, START, UNKNOWN
 from .tokenising import check_unit, join, tokenize, without_spacing
@@ -87,3 +87,15 @@ class Vocabulary:
         if not isinstance(content["tokens"], list):
             raise ValueError('the "tokens" of a stored vocabulary are a list of strings')
         return cls(content["tokens"], content["unit"])
+
+
+def vocabularies(
+    pairs: Sequence[tuple[str, str]], unit: str, shared: bool = False
+) -> tuple[Vocabulary, Vocabulary]:
+    """Those of the sources and of the targets; with `shared` one of all these texts, for both, as
+    tied embeddings need it: there an id means the same word on both sides."""
+    sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
+    if shared:
+        one = Vocabulary.build(sources + targets, unit)
+        return one, one
+    return Vocabulary.build(sources, unit), Vocabulary.build(targets, unit)

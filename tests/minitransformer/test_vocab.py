@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from minitransformer.tasks.number_words import english, french
 from minitransformer.text.specials import END, PAD, START, UNKNOWN
 from minitransformer.text.tokenising import join, join_words, normalize, tokenize
-from minitransformer.text.vocabulary import Vocabulary
+from minitransformer.text.vocabulary import Vocabulary, vocabularies
 
 # Anything but combining marks, which join what stands before them.
 texts = st.text(st.characters(exclude_categories=["M", "Cs"]))
@@ -202,3 +202,13 @@ def test_wrong_stored_content_is_refused_with_a_sentence(content, sentence):
 def test_one_text_in_place_of_a_list_is_refused():
     with pytest.raises(ValueError, match="list of texts"):
         Vocabulary.build("one text", "words")
+
+
+def test_two_sides_have_vocabularies_of_their_own_or_share_one():
+    pairs = [("one two", "un deux"), ("two", "deux")]
+    source, target = vocabularies(pairs, "words")
+    assert source.tokens[4:] == ["two", "one"]
+    assert target.tokens[4:] == ["deux", "un"]
+    source, target = vocabularies(pairs, "words", shared=True)
+    assert source is target
+    assert source.tokens[4:] == ["deux", "two", "one", "un"]
