@@ -62,9 +62,12 @@ class Parser(argparse.ArgumentParser):
         """The flag that was probably meant, as a question."""
         if not flag.startswith("--"):
             return ""
-        known = [each for each in self._option_string_actions if each.startswith("--")]
-        parts = [each for each in known if len(flag) > 4 and flag.strip("-") in each]
-        near = parts or difflib.get_close_matches(flag, known, n=1)
+        flags = [action for action in self._actions if action.option_strings]
+        helps = {action.option_strings[-1]: action.help or "" for action in flags}
+        word = flag.strip("-")
+        named = [each for each in helps if len(word) > 2 and word in each]
+        said = [each for each in helps if len(word) > 2 and word.replace("-", " ") in helps[each]]
+        near = named or difflib.get_close_matches(flag, helps, n=1, cutoff=0.7) or said
         return f"; did you mean {near[0]}?" if near else ""
 
     def error(self, message: str) -> NoReturn:

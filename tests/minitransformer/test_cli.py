@@ -123,6 +123,8 @@ def test_every_example_in_the_help_is_a_command_that_is_understood(name, command
         (["train", "copy", "--speed", "3"], ["--speed", "minitransformer train --help"]),
         (["train", "copy", "--batchsize", "3"], ["did you mean --batch-size?", "train --help"]),
         (["train", "copy", "--heads=3"], ["did you mean --num-heads?"]),
+        (["train", "copy", "--learning-rate", "3"], ["did you mean --lr?"]),
+        (["train", "copy", "--layers", "3"], ["did you mean --num-encoder-layers?"]),
         (["train", "copy", "--lr-s", "3"], ["did you mean --lr-scale?"]),
         (["translate", "run", "--task", "3"], ["did you mean --task-file?", "translate --help"]),
         (["graph", "run", "--outptu", "3"], ["did you mean --output?", "graph --help"]),
