@@ -5,6 +5,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 """
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +31,25 @@ class Must:
             return False
 
 
-ABOVE_0 = Must("above 0", lambda value: value > 0, float)
-COUNT = Must("a whole number above 0", lambda value: isinstance(value, int) and value >= 1, int)
-FROM_0 = Must("a whole number from 0", lambda value: isinstance(value, int) and value >= 0, int)
-FROM_0_TO_BELOW_1 = Must("from 0 to below 1", lambda value: 0 <= value < 1, float)
-PROBABILITY = Must("a probability below 1", lambda value: 0 <= value < 1, float)
+def is_number(value: Any) -> bool:
+    """Whether it is a number, Python's or NumPy's; True and False are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, Python's or NumPy's."""
+    return is_number(value) and isinstance(value, numbers.Integral)
+
+
+ABOVE_0 = Must("above 0", lambda value: is_number(value) and value > 0, float)
+COUNT = Must("a whole number above 0", lambda value: is_whole(value) and value >= 1, int)
+FROM_0 = Must("a whole number from 0", lambda value: is_whole(value) and value >= 0, int)
+FROM_0_TO_BELOW_1 = Must(
+    "from 0 to below 1", lambda value: is_number(value) and 0 <= value < 1, float
+)
+PROBABILITY = Must(
+    "a probability below 1", lambda value: is_number(value) and 0 <= value < 1, float
+)
 YES_OR_NO = Must("True or False", lambda value: isinstance(value, bool), bool)
 
 
@@ -63,15 +78,21 @@ def settings_of(settings: Any) -> list[dataclasses.Field[Any]]:
 def require(condition: bool, where: str, name: str, words: str, value: object) -> None:
     """Raise ValueError unless the condition holds: "WHERE: NAME has to be WORDS, not VALUE"."""
     if not condition:
-        raise ValueError(f"{where}: {name} has to be {words}, not {value!r}")
+        said = repr(value)
+        said = said if len(said) <= 60 else said[:59] + "…"
+        raise ValueError(f"{where}: {name} has to be {words}, not {said}")
 
 
 def check(settings: Any, where: str) -> None:
-    """Raise ValueError for the first setting that is not what it has to be."""
+    """Raise ValueError for the first setting that is not what it has to be. A number of NumPy's
+    becomes the one of Python that it is, as JSON needs it."""
     for each in settings_of(settings):
         value, must = getattr(settings, each.name), each.metadata["must"]
         undecided = value is None and each.default is None
         require(undecided or must.allows(value), where, each.name, must.words, value)
+        as_of_python = getattr(value, "item", None)
+        if as_of_python is not None:
+            object.__setattr__(settings, each.name, as_of_python())  # the dataclass may be frozen
 
 
 def kept(settings: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from .files import write_whole
 from .models.kinds import from_json
 from .models.seq2seq import Seq2Seq
 from .text.batching import source_rows
+from .text.reading import cleaned
+from .text.showing import sentence, shown
 from .text.vocabulary import Vocabulary
+
+TOGETHER = 200  # texts that are translated in one batch, at most
+NAMED = 5  # unknown words that an error names
 
 FIRST_KIND = "transformer"  # of the runs whose configuration does not say the kind of the model
 FORMAT = 1  # of the folder; raised when an older program could not read a newer one
@@ -34,18 +40,24 @@ class Run:
     settings: dict[str, Any]  # of the training
 
     def encode_source(self, text: str) -> list[int]:
-        """The ids of a source text. Raises ValueError, with the reason, for what this model cannot
-        read: nothing at all, unknown words, too many tokens, or not what the task is about."""
-        if not text.strip():
+        """The ids of a source text, which is `cleaned` first. Raises ValueError, with the reason in
+        a line, for what this model cannot read: nothing at all, unknown words, too many tokens, or
+        not what the task is about."""
+        text = cleaned(text)
+        if not text:
             raise ValueError("the sentence is empty; give at least one word")
-        self.task.check(text)
-        text = self.task.rewrite(text)
+        try:
+            self.task.check(text)
+            text = self.task.rewrite(text)
+        except ValueError as error:
+            raise ValueError(sentence(error)) from error
         unknown = self.source_vocab.unknown(text)
         if unknown:
+            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise ValueError(
-                f"unknown to this model: {', '.join(map(repr, unknown))}. It knows "
-                f"{len(self.source_vocab)} {self.source_vocab.unit}, those of the task "
-                f'"{self.task.name}"'
+                f"unknown to this model: {', '.join(repr(shown(each)) for each in unknown[:NAMED])}"
+                f"{more}. It knows {len(self.source_vocab)} {self.source_vocab.unit}, those of the "
+                f'task "{self.task.name}"'
             )
         ids = self.source_vocab.encode(text)
         longest = self.model.config.max_length - 1  # the end token takes a position too
@@ -60,11 +72,33 @@ class Run:
         encode_source, encode_target = self.source_vocab.encode, self.target_vocab.encode
         return [(encode_source(source), encode_target(target)) for source, target in texts]
 
-    def translate(self, *texts: str) -> list[str]:
-        """The translation of each text, decoded greedily. Raises ValueError as `encode_source`."""
-        sources = [self.encode_source(text) for text in texts]
-        results = greedy_decode(self.model, source_rows(sources)) if sources else []
-        return [self.target_vocab.decode(ids) for ids in results]
+    def translate(self, *texts: str | Iterable[str]) -> list[str]:
+        """The translation of each text, decoded greedily. `texts` are strings, or lists of them.
+        Raises ValueError as `encode_source`, for the first text that the model cannot read."""
+        written = []
+        for result in self.translate_each(_flat(texts)):
+            if isinstance(result, ValueError):
+                raise result
+            written.append(result)
+        return written
+
+    def translate_each(self, texts: Iterable[str]) -> Iterator[str | ValueError]:
+        """For each text its translation or, where the model cannot read it, the error that says
+        why: one bad line costs no other. Texts are taken a batch at a time."""
+        left = iter(texts)
+        while some := list(islice(left, TOGETHER)):
+            read = [self._encoded_or_why_not(text) for text in some]
+            sources = [ids for ids in read if not isinstance(ids, ValueError)]
+            decoded = iter(greedy_decode(self.model, source_rows(sources)) if sources else [])
+            for ids in read:
+                known = not isinstance(ids, ValueError)
+                yield self.target_vocab.decode(next(decoded)) if known else ids
+
+    def _encoded_or_why_not(self, text: str) -> list[int] | ValueError:
+        try:
+            return self.encode_source(text)
+        except ValueError as error:
+            return error
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log: dictionaries with "step" and "loss", "exact_match" and such."""
@@ -103,9 +137,14 @@ class Run:
         )
 
 
-def load(folder: str | Path) -> Run:
+def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
     """The Run in a folder. Raises FileNotFoundError or ValueError, with the reason, for one that is
-    missing, of another version, or damaged."""
+    missing, of another version, or damaged.
+
+    A run of a task of one's own needs the task: registered before, or defined in `task_file`.
+    """
+    if task_file is not None:
+        tasks.load_file(task_file)
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
         what = "has no " + CONFIG if folder.is_dir() else "does not exist"
@@ -120,6 +159,7 @@ def load(folder: str | Path) -> Run:
             f"format {FORMAT}. Train again, or use the version that wrote it"
         )
     vocabularies = _read_json(folder / VOCAB)
+    _require_known_task(folder, config.get("task"))
     try:
         task = tasks.get(config["task"]["name"], **config["task"]["options"])
         source = Vocabulary.from_json(vocabularies["source"])
@@ -132,10 +172,33 @@ def load(folder: str | Path) -> Run:
                 f"{expected[0]} and {expected[1]}"
             )
         settings = config["training"]
+        if not isinstance(settings, dict):
+            raise ValueError(f'"training" has to be an object, not {shown(repr(settings))}')
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {error}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else sentence(error)
+        raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {reason}") from error
     load_weights(model, folder / WEIGHTS)
     return Run(folder, task, model.eval(), source, target, settings)
+
+
+def _require_known_task(folder: Path, task: Any) -> None:
+    """Raise ValueError for the run of a task that is not known here, which is no damage."""
+    name = task.get("name") if isinstance(task, dict) else None
+    if isinstance(name, str) and name not in tasks.names():
+        raise ValueError(
+            f'{folder} is a run of the task "{shown(name)}", which is not known here. If it is '
+            "one of your own, name the file that defines it: --task-file FILE.py, or in Python "
+            'minitransformer.load(run, task_file="FILE.py")'
+        )
+
+
+def _flat(texts: Iterable[str | Iterable[str]]) -> Iterator[str]:
+    """Each text, also of lists of texts."""
+    for each in texts:
+        if isinstance(each, str) or not isinstance(each, Iterable):
+            yield each
+        else:
+            yield from each
 
 
 def load_weights(model: Seq2Seq, path: Path) -> None:
@@ -156,7 +219,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing, so this run cannot be used") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: it holds no JSON object")

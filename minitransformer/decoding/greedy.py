@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..models.seq2seq import Seq2Seq, evaluating
-from ..text.specials import END, START
+from ..text.specials import END, PAD, START
 from .rereading import Rereading
 
 
@@ -27,7 +27,7 @@ def greedy_decode(
         tokens = np.full(len(src), START)
         for _ in range(limit):
             logits, state = writer.step(state, tokens)
-            tokens = logits.data.argmax(axis=-1)  # (B, V) -> (B,)
+            tokens = writable(logits.data).argmax(axis=-1)  # (B, V) -> (B,)
             going_on = tokens != END
             if not going_on.any():
                 break
@@ -36,3 +36,12 @@ def greedy_decode(
             for row, token in zip(rows.tolist(), tokens.tolist()):
                 written[row].append(token)
     return written
+
+
+def writable(logits: np.ndarray) -> np.ndarray:
+    """The logits (B, V) of the next token with those at -inf that stand for no word: padding and
+    start. Whatever chooses tokens, of any model, chooses by these. Unknown may be written, and is
+    shown: a model learns it where its data has it."""
+    logits = logits.copy()
+    logits[:, [PAD, START]] = -np.inf
+    return logits

@@ -1,6 +1,7 @@
 """TransformerConfig: all the numbers that make one Transformer."""
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,14 @@ SIZES = {  # the shape of each
     "paper": (512, 8, 2048, 6, 6),
 }
 
+LAYER = 50_000  # bytes of Python objects that a layer is made of, besides its weights
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
     """The defaults are the base model of the paper (table 3). `tie_embeddings` uses one matrix for
     both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
-    languages. Raises ValueError for values that make no model."""
+    languages: `train` makes one then. Raises ValueError for values that make no model."""
 
     src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
     tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))
@@ -87,12 +90,39 @@ class TransformerConfig:
 
     @classmethod
     def paper(
-        cls, src_vocab_size: int = 37000, tgt_vocab_size: int = 37000, **changes: Any
+        cls, src_vocab_size: int = 37000, tgt_vocab_size: int | None = None, **changes: Any
     ) -> "TransformerConfig":
-        """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048. Vocabularies of one size
-        count as one that is shared, as the paper's of 37,000 tokens: then embeddings are tied."""
-        changes.setdefault("tie_embeddings", src_vocab_size == tgt_vocab_size)
-        return cls.of_size("paper", src_vocab_size, tgt_vocab_size, **changes)
+        """The base model: 6 + 6 layers, d_model 512, 8 heads, d_ff 2048. One vocabulary is shared
+        by both languages, as the paper's of 37,000 tokens, and embeddings are tied; with a second
+        size there are two vocabularies, and nothing is tied."""
+        changes.setdefault("tie_embeddings", tgt_vocab_size is None)
+        target = src_vocab_size if tgt_vocab_size is None else tgt_vocab_size
+        return cls.of_size("paper", src_vocab_size, target, **changes)
+
+    def num_parameters(self) -> int:
+        """How many numbers such a model learns."""
+        d, norm = self.d_model, 2 * self.d_model
+        attention, feed_forward = 4 * d * d, 2 * d * self.d_ff + self.d_ff + d
+        encoder = self.num_encoder_layers * (attention + feed_forward + 2 * norm)
+        decoder = self.num_decoder_layers * (2 * attention + feed_forward + 3 * norm)
+        last_norms = 2 * norm if self.norm_first else 0
+        positions = 2 * self.max_length * d if self.positions == "learned" else 0
+        vocabularies = self.src_vocab_size * d
+        if not self.tie_embeddings:
+            vocabularies += 2 * self.tgt_vocab_size * d + self.tgt_vocab_size
+        return encoder + decoder + last_norms + positions + vocabularies
+
+    def require_memory(self) -> None:
+        """Raise ValueError, before anything is made, for a model that this machine cannot hold."""
+        tables = 2 * 8 * self.max_length * self.d_model  # of the positions
+        layers = self.num_encoder_layers + self.num_decoder_layers
+        needed = 4 * self.num_parameters() + tables + LAYER * layers
+        memory = _memory()
+        if memory and needed > memory:
+            raise ValueError(
+                f"TransformerConfig: a model of these sizes needs {needed / 1e9:,.0f} GB of "
+                f"memory, and this machine has {memory / 1e9:,.0f}: choose smaller ones"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """All fields, as a dictionary for JSON."""
@@ -106,3 +136,11 @@ class TransformerConfig:
         pad_id = content.pop("pad_id", PAD)
         require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
         return cls(**content)
+
+
+def _memory() -> int | None:
+    """Bytes of memory that this machine has; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -24,7 +24,9 @@ def from_json(kind: str, content: dict[str, Any]) -> Seq2Seq:
 
     Raises ValueError for an unknown kind, and as its config does.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"there is no kind of model {kind!r}, only {', '.join(KINDS)}")
+    if not isinstance(content, dict):
+        raise ValueError('"model" has to be an object, with the fields of its configuration')
     made = KINDS[kind]
     return made.model(made.config.from_json(content))

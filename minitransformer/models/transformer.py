@@ -133,6 +133,7 @@ class Transformer(mg.Module):
     kind: ClassVar[str] = "transformer"
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator | None = None):
+        config.require_memory()
         rng = np.random.default_rng(0) if rng is None else rng
         self.config = config
         positions = POSITIONS[config.positions]

@@ -1,15 +1,16 @@
 """The tasks by name. A file in this folder that registers a task is all it takes to add one."""
 
 from difflib import get_close_matches
-from importlib import import_module
-from pkgutil import iter_modules
+from typing import Any
 
-from .task import SPLITS, Task, option_names, register, registered
+from .checking import check_made
+from .loading import load_file, load_folder
+from .split import SPLITS
+from .task import Task, option_names, register, registered
 
-__all__ = ["SPLITS", "Task", "get", "names", "register"]
+__all__ = ["SPLITS", "Task", "get", "load_file", "names", "register"]
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+load_folder(__name__, __path__)
 
 
 def __dir__() -> list[str]:
@@ -21,7 +22,7 @@ def names() -> list[str]:
     return sorted(registered)
 
 
-def get(name: str, /, **options) -> Task:
+def get(name: str, /, **options: Any) -> Task:
     """The task of that name, made with these options."""
     if name not in registered:
         raise ValueError(f'there is no task "{name}", {_only(names(), name)}')
@@ -30,7 +31,9 @@ def get(name: str, /, **options) -> Task:
     for option in options:
         if option not in known:
             raise ValueError(f'the task "{name}" has no option "{option}", {_only(known, option)}')
-    return task(**options)
+    made = task(**options)
+    check_made(made)
+    return made
 
 
 def _only(known: list[str], wrong: str) -> str:

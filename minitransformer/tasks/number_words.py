@@ -2,6 +2,8 @@
 
 import re
 
+from ..text.showing import shown
+
 LARGEST = 999_999
 
 ENGLISH_SMALL = (
@@ -46,6 +48,17 @@ def french(n: int) -> str:
     return " ".join(words)
 
 
+def parse_number(text: str) -> int:
+    """The number that digits ("75954", "75,954", "75 954") or English words mean, below 10^12."""
+    digits = text.strip()
+    if not re.fullmatch("[0-9]+|[0-9]{1,3}([ ,][0-9]{3})+", digits):
+        return parse_english(text)
+    digits = re.sub("[ ,]", "", digits).lstrip("0") or "0"
+    if len(digits) > 12:
+        raise ValueError(f"the number {shown(digits)} is too large: it has {len(digits)} digits")
+    return int(digits)
+
+
 def parse_english(text: str) -> int:
     """The number that English words mean, up to the billions.
 
@@ -63,12 +76,14 @@ def parse_english(text: str) -> int:
             total += group * ENGLISH_SCALES[word]
             group = 0
         else:
-            raise ValueError(f'"{word}" is not a word of an English number')
+            raise ValueError(f'"{shown(word)}" is not a word of an English number')
     number = total + group
     # The sum is easy to find and easy to fool, "five twenty" being 25. So the words count as a
     # number only if they are the words for that sum.
     if number >= 10**12 or words != re.sub(", | and |-", " ", _english(number)).split():
-        raise ValueError(f'"{text}" is not a number in English words, such as "{_english(1234)}"')
+        raise ValueError(
+            f'"{shown(text)}" is not a number in English words, such as "{_english(1234)}"'
+        )
     return number
 
 

@@ -1,6 +1,5 @@
 """What a task is: something that makes pairs of texts to learn from, and splits them fairly."""
 
-import hashlib
 import inspect
 import operator
 from collections.abc import Hashable, Iterable, Iterator
@@ -9,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
+from .checking import check_class
+from .split import SPLITS, split_of
 
 # So many draws in a row with nothing new mean that most of a split has been drawn: while it is
 # fresh, one draw in twenty is new, and bad luck alone would take this long once in 10^22 times.
@@ -61,10 +61,7 @@ class Task:
 
         It depends on nothing but the example, so no seed can bring a test example into training.
         """
-        # Not Python's hash(), which is another one in every process.
-        digest = hashlib.sha256(str(example).encode()).digest()
-        percent = int.from_bytes(digest[:8], "big") % 100
-        return "train" if percent < 90 else "validation" if percent < 95 else "test"
+        return split_of(example)
 
     def examples(self, split: str, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
         """Draw `count` pairs of a split. Those of validation and test are all different."""
@@ -121,12 +118,11 @@ registered: dict[str, type[Task]] = {}
 
 
 def register(task: type[Task]) -> type[Task]:
-    """Make a task known by its name; used as a decorator on the class."""
+    """Make a task known by its name; used as a decorator on the class. Raises ValueError, with what
+    to do, for one that could not be trained on."""
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise ValueError(f"register is for classes made from Task, not for {task!r}")
-    for attribute in ("name", "summary", "unit"):
-        if not isinstance(getattr(task, attribute, None), str):
-            raise ValueError(f'the task {task.__name__} needs a "{attribute}", a string')
+    check_class(task)
     earlier = registered.get(task.name, task)
     # A notebook cell that is run again defines the same class anew, and may.
     if (earlier.__module__, earlier.__qualname__) != (task.__module__, task.__qualname__):

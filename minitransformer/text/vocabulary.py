@@ -1,10 +1,10 @@
 """Text to token ids and back: each side of a task has a vocabulary of its own."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .specials import END, PAD, SPECIALS, START, UNKNOWN
-from .tokenising import check_unit, join_words, tokenize
+from .tokenising import check_unit, join, tokenize, without_spacing
 
 
 class Vocabulary:
@@ -52,7 +52,12 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, with neither start nor end: a batch adds those."""
-        return [self._ids.get(token, UNKNOWN) for token in self.tokenize(text)]
+        return [self._id(token) for token in self.tokenize(text)]
+
+    def _id(self, token: str) -> int:
+        """A word that is known, only not in this place (as the S of "U.S."), is known."""
+        usual = self._ids.get(without_spacing(token), UNKNOWN)
+        return self._ids.get(token, usual)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text up to the first end. Padding and start are left out, unknown is shown."""
@@ -64,11 +69,13 @@ class Vocabulary:
                 raise ValueError(f"the id {i} is outside 0 to {len(self) - 1}, the vocabulary's")
             if i not in (PAD, START):
                 tokens.append(self.tokens[i])
-        return join_words(tokens) if self.unit == "words" else "".join(tokens)
+        return join(tokens, self.unit)
 
     def unknown(self, text: str) -> list[str]:
-        """The tokens of a text that the vocabulary does not have, each once, in order."""
-        return [token for token in dict.fromkeys(self.tokenize(text)) if token not in self._ids]
+        """The words (or characters) of a text that the vocabulary does not have, each once, in
+        order."""
+        missing = [token for token in self.tokenize(text) if self._id(token) == UNKNOWN]
+        return list(dict.fromkeys(map(without_spacing, missing)))
 
     def to_json(self) -> dict:
         return {"unit": self.unit, "tokens": self.tokens[len(SPECIALS) :]}
@@ -80,3 +87,15 @@ class Vocabulary:
         if not isinstance(content["tokens"], list):
             raise ValueError('the "tokens" of a stored vocabulary are a list of strings')
         return cls(content["tokens"], content["unit"])
+
+
+def vocabularies(
+    pairs: Sequence[tuple[str, str]], unit: str, shared: bool = False
+) -> tuple[Vocabulary, Vocabulary]:
+    """Those of the sources and of the targets; with `shared` one of all these texts, for both, as
+    tied embeddings need it: there an id means the same word on both sides."""
+    sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
+    if shared:
+        one = Vocabulary.build(sources + targets, unit)
+        return one, one
+    return Vocabulary.build(sources, unit), Vocabulary.build(targets, unit)

@@ -10,19 +10,21 @@ import minigrad as mg
 from ..decoding.greedy import greedy_decode
 from ..models.seq2seq import Seq2Seq, evaluating
 from ..text.batching import Batch, Pair, make_batch, source_rows
-from ..text.specials import PAD
+from ..text.specials import PAD, UNKNOWN
 
 BATCH_SIZE = 200  # sentences that are decoded together
 
 
 @dataclass
 class Evaluation:
-    """`loss` is the mean over the real target tokens, `exact_match` the part of the
-    sentences that were decoded without a single wrong token, `predictions` the decoded ids."""
+    """`loss` is the mean over the real target tokens, `predictions` are the decoded ids, `right`
+    says of each whether it is the target, token by token, and `exact_match` is the part that is.
+    A target with an unknown word is never reached: nothing shows that it was meant."""
 
     loss: float
     exact_match: float
     predictions: list[list[int]]
+    right: list[bool]
 
 
 def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg.Tensor:
@@ -45,5 +47,8 @@ def evaluate(model: Seq2Seq, pairs: Sequence[Pair]) -> Evaluation:
             total += batch_loss(model, batch).item() * batch.num_tokens
         tokens += batch.num_tokens
         predictions += greedy_decode(model, source_rows([src for src, _ in part]))
-    right = [list(predicted) == list(tgt) for predicted, (_, tgt) in zip(predictions, pairs)]
-    return Evaluation(total / tokens, float(np.mean(right)), predictions)
+    right = [
+        list(predicted) == list(tgt) and UNKNOWN not in tgt
+        for predicted, (_, tgt) in zip(predictions, pairs)
+    ]
+    return Evaluation(total / tokens, float(np.mean(right)), predictions, right)

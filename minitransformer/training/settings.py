@@ -46,6 +46,9 @@ class TrainingSettings:
             COUNT, "in which the rate rises", "a quarter of the steps, and at least 400"
         ),
     )
+    lr: float | None = field(
+        default=None, metadata=setting(ABOVE_0, "peak of the learning rate", "the paper's (5.3)")
+    )
     lr_scale: float = field(
         default=1.0, metadata=setting(ABOVE_0, "times the paper's learning rate")
     )
@@ -79,12 +82,20 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check(self, "training")
+        if self.lr is not None and self.lr_scale != 1:
+            raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")
 
     def decided(self, steps: int) -> "TrainingSettings":
         """The same with nothing left open: `steps` are those that the task recommends."""
         steps = steps if self.steps is None else self.steps
         warmup = max(400, steps // 4) if self.warmup_steps is None else self.warmup_steps
         return dataclasses.replace(self, steps=steps, warmup_steps=warmup)
+
+    def scale(self, d_model: int) -> float:
+        """What the paper's learning rate is multiplied by: its peak, after the warmup, is
+        (d_model * warmup_steps)^-0.5 (equation 3)."""
+        assert self.warmup_steps  # once `decided`
+        return self.lr_scale if self.lr is None else self.lr * (d_model * self.warmup_steps) ** 0.5
 
     def to_json(self) -> dict[str, Any]:
         """The settings that are recorded with a run: those by which it can be repeated."""

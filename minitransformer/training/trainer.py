@@ -17,7 +17,7 @@ from ..models.layers import Dropout
 from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, WEIGHTS, Run, load_weights
 from ..text.batching import Batch, Pair, shuffled_batches
-from ..text.vocabulary import Vocabulary
+from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
 from .parallel import Alone, run_workers, started_by_mpi
@@ -122,7 +122,7 @@ def learn(
     _give_own_randomness(model, group.rank)
     optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
     schedule = mg.optim.WarmupSchedule(
-        optimizer, config.d_model, settings.warmup_steps, settings.lr_scale
+        optimizer, config.d_model, settings.warmup_steps, settings.scale(config.d_model)
     )
     schedule.cool_down(steps, settings.cooldown)
     group.attach(optimizer)
@@ -167,8 +167,8 @@ def _prepare(
     )
     texts = task.examples("train", settings.train_examples, data_rng)
     validation_texts = task.examples("validation", settings.validation_examples, data_rng)
-    source_vocab = Vocabulary.build([source for source, _ in texts], task.unit)
-    target_vocab = Vocabulary.build([target for _, target in texts], task.unit)
+    shared = settings.model.get("tie_embeddings", False)
+    source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
     kind = KINDS["transformer"]
     config = kind.config.of_size(
         settings.size,

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -94,3 +95,25 @@ def test_a_model_that_was_hardly_trained_has_maps_whatever_tokens_it_writes(trai
         fresh = Transformer(trained.model.config, np.random.default_rng(seed)).eval()
         maps = attention_maps(replace(trained, model=fresh), TEXT)
         assert len(maps["decoder"].queries) == maps["decoder"].weights.shape[2]
+
+
+def test_one_layer_and_one_head_can_be_chosen(trained):
+    config = replace(trained.model.config, num_encoder_layers=2)
+    maps = attention_maps(replace(trained, model=Transformer(config).eval()), "abc")["encoder"]
+    chosen = maps.only(layer=2, head=1)
+    np.testing.assert_array_equal(chosen.weights, maps.weights[1:, :1])
+    assert (list(chosen.layers), list(chosen.heads)) == ([2], [1])
+    assert chosen.keys == maps.keys
+    with pytest.raises(ValueError, match="no layer 3, only 1, 2"):
+        maps.only(layer=3)
+    with pytest.raises(ValueError, match="no layer 1, only 2"):
+        chosen.only(layer=1)
+
+
+def test_attention_shows_itself_in_jupyter(maps, monkeypatch):
+    pytest.importorskip("matplotlib")
+    assert maps["encoder"]._repr_svg_().lstrip().startswith("<?xml")
+    assert maps._repr_html_().count("<svg") == 3
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # cannot be imported
+    assert maps["encoder"]._repr_svg_() is None
+    assert maps._repr_html_() is None

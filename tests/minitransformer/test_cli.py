@@ -10,10 +10,15 @@ import pytest
 
 from minitransformer import cli, tasks
 from minitransformer.looking import pictures
+from minitransformer.looking.drawing import WITHOUT
 from minitransformer.run import WEIGHTS, load
+from minitransformer.tasks.task import registered
+from minitransformer.text import showing
+from minitransformer.text.specials import UNKNOWN
+from minitransformer.training import metrics
 
 needs_matplotlib = pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
-COMMANDS = ["train", "translate", "evaluate", "graph", "tasks"]
+COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "tasks"]
 
 
 @pytest.fixture
@@ -66,6 +71,17 @@ def python_m(*arguments, **options):
     )
 
 
+def python_m_open(*arguments):
+    """The command as a process that is spoken with."""
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-m", "minitransformer", *map(str, arguments)],
+        **dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.PIPE),
+        cwd=root,
+        text=True,
+    )
+
+
 # Help.
 
 
@@ -104,7 +120,15 @@ def test_every_example_in_the_help_is_a_command_that_is_understood(name, command
         ([], ["COMMAND", "--help"]),
         (["fly"], ["fly", "train", "--help"]),
         (["train"], ["TASK", "minitransformer train --help"]),
-        (["train", "copy", "--speed", "3"], ["--speed"]),
+        (["train", "copy", "--speed", "3"], ["--speed", "minitransformer train --help"]),
+        (["train", "copy", "--batchsize", "3"], ["did you mean --batch-size?", "train --help"]),
+        (["train", "copy", "--heads=3"], ["did you mean --num-heads?"]),
+        (["train", "copy", "--learning-rate", "3"], ["did you mean --lr?"]),
+        (["train", "copy", "--layers", "3"], ["did you mean --num-encoder-layers?"]),
+        (["train", "copy", "--lr-s", "3"], ["did you mean --lr-scale?"]),
+        (["translate", "run", "--task", "3"], ["did you mean --task-file?", "translate --help"]),
+        (["graph", "run", "--outptu", "3"], ["did you mean --output?", "graph --help"]),
+        (["translate", "run", "--" + "x" * 5000], ["translate --help"]),
         (["train", "copy", "--size", "huge"], ["huge", "tiny", "paper"]),
         (["train", "copy", "--steps", "many"], ["--steps", "many"]),
         (["train", "copy", "--positions", "rotary"], ["rotary", "sinusoidal", "learned"]),
@@ -235,6 +259,74 @@ def test_translate_reads_lines_from_its_input(command, trained, monkeypatch):
     assert command("translate", trained.folder) == (0, trained.translate("abc", "dd"), [])
 
 
+def piped(monkeypatch, content):
+    """Let standard input hold these bytes."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_each_line_of_the_input_stands_for_itself(command, trained, monkeypatch):
+    lines = ["abc", "", "abz", "dd", "\u00a0e\u2028", "abcdefgh" * 1000, "a\rb", "cab"]
+    piped(monkeypatch, "\n".join(lines).encode() + b"\n\xff\n\r\nab")
+    status, out, err = command("translate", trained.folder)
+    good = {1: "abc", 4: "dd", 5: "e", 8: "cab", 11: "ab"}
+    assert status == 1
+    assert out == [trained.translate(good[n])[0] if n in good else "" for n in range(1, 12)]
+    assert [line.split(": ")[1] for line in err] == [f"line {n}" for n in (2, 3, 6, 7, 9, 10)]
+    assert "empty" in err[0] and "not one of the letters" in err[1] and "UTF-8" in err[4]
+    assert all(len(line) < 500 for line in err)
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xef\xbb\xbfabc\r\ndd\r\n"])
+def test_translate_ends_with_0_where_all_lines_could_be_translated(
+    content, command, trained, monkeypatch
+):
+    piped(monkeypatch, content)
+    status, out, err = command("translate", trained.folder)
+    assert (status, err) == (0, [])
+    assert out == trained.translate(content.decode("utf-8-sig").split())
+
+
+def test_a_line_is_answered_before_the_next_one_comes(trained):
+    process = python_m_open("translate", trained.folder)
+    try:
+        for text in ("abc", "zz", "dd"):
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            expected = "" if text == "zz" else trained.translate(text)[0]
+            assert process.stdout.readline() == expected + "\n"
+    finally:
+        process.stdin.close()
+        assert process.wait(60) == 1
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_who_reads_only_the_first_lines_ends_translate_quietly(trained):
+    process = python_m_open("translate", trained.folder)
+    process.stdout.close()
+    _, err = process.communicate("abc\n" * 20_000, timeout=120)
+    assert err == ""
+
+
+def test_a_long_input_is_translated_in_bounded_memory(trained, tmp_path):
+    script = (
+        "import resource, sys\n"
+        "from minitransformer import cli\n"
+        "status = cli.main(['translate', sys.argv[1]])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        "sys.exit(status)\n"
+    )
+
+    def peak(lines):
+        content = b"abc\ndd\n" * (lines // 2)
+        run = [sys.executable, "-c", script, str(trained.folder)]
+        result = subprocess.run(run, input=content, capture_output=True, check=True)
+        assert result.stdout.count(b"\n") == lines
+        return int(result.stderr)
+
+    assert peak(20_000) < 1.2 * peak(400)
+
+
 def test_translate_at_a_terminal_without_a_text_says_what_to_give(command, trained, monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
@@ -258,13 +350,22 @@ def test_evaluate_says_how_many_were_right_and_shows_what_was_wrong(command, tra
         assert written != right
 
 
+def test_what_evaluate_counts_as_wrong_is_what_it_lists(command, trained, monkeypatch):
+    """A word that no vocabulary has is wrong, whatever its id."""
+    monkeypatch.setattr(type(trained.target_vocab), "_id", lambda self, token: UNKNOWN)
+    monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: [[UNKNOWN]] * len(src))
+    _, out, _ = command("evaluate", trained.folder, "--count", 3)
+    assert "exact match 0.0%" in out[0]
+    assert len(out) == 4
+
+
 def test_evaluate_gives_the_same_for_the_same_seed(command, trained):
     first = command("evaluate", trained.folder, "--count", 10, "--split", "validation")
     assert command("evaluate", trained.folder, "--count", 10, "--split", "validation") == first
 
 
 def test_train_makes_a_run_with_all_that_was_asked_for(command, quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "save_pictures", lambda run, text: [])
+    monkeypatch.setattr(pictures, "save_pictures", lambda run, text: [])
     status, out, err = command(
         *("train", "copy", "--run", tmp_path / "run", "--size", "tiny", "--steps", 3, "--seed", 4),
         *("--option", "symbols=5", "--option", "longest=4", "--batch-size", 8, "--lr-scale", 0.5),
@@ -301,7 +402,7 @@ def test_without_matplotlib_training_succeeds_and_says_what_is_missing(
     assert status == 0 and err == []
     assert out == [
         f"The run is in {tmp_path / 'run'}",
-        f"No pictures were drawn: {pictures.WITHOUT}",
+        f"No pictures were drawn: {WITHOUT}",
     ]
     assert len(load(tmp_path / "run").translate("abc")) == 1
 
@@ -331,6 +432,102 @@ def test_graph_draws_into_the_run_where_nothing_else_is_said(command, run_folder
     assert status == 0
     assert Path(out[-1]).parent == run_folder / "pictures"
     assert Path(out[-1]).stat().st_size > 1000
+
+
+def test_graph_draws_a_module_by_itself(command, trained, tmp_path):
+    output = tmp_path / "layer.dot"
+    arguments = ["--module", "decoder.layers.0", "--depth", 2, "-o", output]
+    assert command("graph", trained.folder, *arguments) == (0, [str(output)], [])
+    dot = output.read_text(encoding="utf-8")
+    assert "MultiHeadAttention" in dot and "LayerNorm" in dot
+    assert "cross_entropy" not in dot and "Encoder" not in dot
+
+
+def test_a_module_that_the_model_does_not_have_is_answered_with_the_nearest(command, trained):
+    arguments = ["--module", "decoder.layer.0", "-o", "x.dot"]
+    refused(command("graph", trained.folder, *arguments), "did you mean 'decoder.layers.0'?")
+    refused(command("graph", trained.folder, "--module", "zzz", "-o", "x.dot"), "zzz", "encoder")
+
+
+@needs_matplotlib
+@pytest.mark.parametrize(
+    "ending, start", [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+)
+def test_attention_is_drawn_to_the_file_that_was_asked_for(
+    ending, start, command, trained, tmp_path
+):
+    output = tmp_path / "new folder" / f"head.{ending}"
+    arguments = ["abcd", "--layer", 1, "--head", 2, "-o", output]
+    assert command("attention", trained.folder, *arguments) == (0, [str(output)], [])
+    assert output.read_bytes().startswith(start)
+
+
+@needs_matplotlib
+def test_attention_writes_over_no_picture(command, run_folder):
+    before = (
+        set((run_folder / "pictures").iterdir()) if (run_folder / "pictures").exists() else set()
+    )
+    written = []
+    for text in ("abc", "abc", "ab"):
+        status, out, err = command("attention", run_folder, text)
+        assert (status, err) == (0, [])
+        written += [Path(line) for line in out]
+    assert len(set(written) - before) == 3
+    assert all(path.parent == run_folder / "pictures" and path.is_file() for path in written)
+
+
+@pytest.mark.parametrize(
+    "arguments, part",
+    [
+        (["--layer", "2"], "there is no layer 2, only 1"),
+        (["--head", "0"], "there is no head 0, only 1, 2"),
+        (["--kind", "cross"], "no kind of attention 'cross', only encoder, decoder"),
+        (["-o", "x.gif"], "cannot draw to 'x.gif': its ending has to be one of .svg, .png, .pdf"),
+    ],
+)
+def test_attention_that_there_is_not_is_said_in_a_sentence(arguments, part, command, trained):
+    refused(command("attention", trained.folder, "abc", *arguments), part)
+
+
+def test_a_task_of_ones_own_is_trained_and_used_by_its_file(command, quick, tmp_path):
+    file, run = tmp_path / "mine.py", tmp_path / "run"
+    file.write_text(
+        "from minitransformer import tasks\n"
+        "from minitransformer.tasks.copy import Copy\n"
+        "@tasks.register\n"
+        "class Mine(Copy):\n"
+        "    name = 'mine'\n"
+    )
+    mine = ["--task-file", file]
+    options = ["--size", "tiny", "--steps", 2, "--option", "symbols=5", "--run", run]
+    try:
+        assert command("train", "mine", *mine, *options)[0] == 0
+        registered.pop("mine")
+        refused(command("translate", run, "abc"), "mine", "not known here", "--task-file")
+        assert command("translate", run, "abc", *mine)[0] == 0
+        assert command("evaluate", run, "--count", 2, *mine)[0] == 0
+        assert command("graph", run, "--depth", 0, "-o", tmp_path / "x.dot", *mine)[0] == 0
+    finally:
+        registered.pop("mine", None)
+    refused(command("train", "mine", "--task-file", tmp_path / "no.py"), "there is no file")
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_on_a_terminal_no_line_is_longer_than_it_is_wide(width, monkeypatch):
+    monkeypatch.setattr(showing, "columns", lambda: width)
+    parts = showing.fitted(["a" * 300, "b", "c d " * 100], others=20)
+    assert parts[1] == "b"
+    assert sum(map(len, parts)) + 20 <= width
+    assert parts[0].endswith("…") and parts[2].endswith("…")
+    words = f"Pictures: {'/tmp/' + 'x' * 200}.svg, runs/a/b.svg, {'word ' * 50}"
+    lines = showing.wrapped(words, indent="  ").splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert "x.svg," in lines[1] and "…" in lines[1]
+
+
+def test_where_there_is_no_terminal_lines_are_whole(monkeypatch):
+    assert showing.fitted(["a" * 300], others=20) == ["a" * 300]
+    assert showing.wrapped("a b " * 100) == "a b " * 100
 
 
 # As a process of its own.

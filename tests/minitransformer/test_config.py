@@ -1,6 +1,8 @@
 import dataclasses
 import json
+import re
 
+import numpy as np
 import pytest
 
 from minitransformer import Transformer, TransformerConfig
@@ -43,6 +45,46 @@ def test_the_size_paper_is_the_base_model_with_its_37000_tokens():
     assert dataclasses.replace(paper, tie_embeddings=False) == TransformerConfig(37_000, 37_000)
 
 
+def test_in_the_size_paper_one_vocabulary_is_shared_and_two_are_not():
+    assert TransformerConfig.paper().tie_embeddings
+    one = TransformerConfig.paper(1000)
+    assert (one.src_vocab_size, one.tgt_vocab_size, one.tie_embeddings) == (1000, 1000, True)
+    for sizes in [(1000, 2000), (1000, 1000)]:  # that they have one size may be chance
+        two = TransformerConfig.paper(*sizes)
+        assert (two.src_vocab_size, two.tgt_vocab_size) == sizes
+        assert not two.tie_embeddings
+    assert TransformerConfig.paper(1000, 1000, tie_embeddings=True).tie_embeddings
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"d_model": 10**9},
+        {"d_ff": 10**13},
+        {"src_vocab_size": 10**13},
+        {"tgt_vocab_size": 10**30},
+        {"num_encoder_layers": 10**12},
+        {"num_decoder_layers": 10**8, "d_model": 2, "d_ff": 1},
+        {"max_length": 10**13},
+        {"max_length": 10**13, "positions": "learned"},
+    ],
+    ids=str,
+)
+def test_a_model_that_no_machine_can_hold_is_refused_before_anything_is_made(changes):
+    values = {"src_vocab_size": 8, "tgt_vocab_size": 8, "num_heads": 1, **changes}
+    config = TransformerConfig(**values)
+    with pytest.raises(ValueError, match="needs [0-9,]+ GB of memory, and this machine has [0-9]"):
+        Transformer(config)
+
+
+@pytest.mark.parametrize("value", [np.int64(3), np.uint8(3), np.float32(0.5), np.float64(0.25)])
+def test_a_number_of_numpys_is_the_one_of_python_that_it_is(value):
+    name = "dropout" if isinstance(value, np.floating) else "num_encoder_layers"
+    kept = getattr(TransformerConfig(8, 8, **{name: value}), name)
+    assert kept == value
+    assert type(kept) in (int, float)
+
+
 def test_the_base_model_has_about_65_million_parameters():
     count = expected_count(TransformerConfig.paper(tie_embeddings=True))
     assert count == 37_000 * 512 + 6 * 3_150_336 + 6 * 4_199_936
@@ -57,13 +99,15 @@ def test_the_base_model_has_about_65_million_parameters():
         {"positions": "learned", "max_length": 5},
         {"tie_embeddings": True, "tgt_vocab_size": 11},
         {"num_encoder_layers": 3, "num_decoder_layers": 2},
+        {"norm_first": True, "num_decoder_layers": 2},
     ],
     ids=str,
 )
 def test_a_model_has_as_many_parameters_as_the_formula_says(changes):
     values = {"src_vocab_size": 11, "tgt_vocab_size": 13, "d_model": 8, "num_heads": 2, "d_ff": 12}
     config = TransformerConfig(**{**values, **changes})
-    assert sum(p.size for p in Transformer(config).parameters()) == expected_count(config)
+    count = sum(p.size for p in Transformer(config).parameters())
+    assert count == expected_count(config) == config.num_parameters()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -102,6 +146,13 @@ def test_a_config_cannot_be_changed():
         {"num_heads": 0},
         {"num_heads": 5},
         {"num_heads": 2.0},
+        {"num_heads": True},
+        {"d_model": {"size": 3}},
+        {"d_model": "9" * 50},
+        {"dropout": False},
+        {"dropout": "0.1"},
+        {"norm_first": 1},
+        {"activation": ["relu"]},
         {"d_model": 64.0},
         {"d_ff": 0},
         {"num_encoder_layers": 0},
@@ -118,7 +169,9 @@ def test_a_config_cannot_be_changed():
 )
 def test_a_value_that_makes_no_model_is_named_with_what_it_should_be(changes):
     (value,) = changes.values()
-    with pytest.raises(ValueError, match=f"TransformerConfig: .* has to be .*, not {value!r}") as e:
+    with pytest.raises(
+        ValueError, match=f"TransformerConfig: .* has to be .*, not {re.escape(repr(value))}"
+    ) as e:
         TransformerConfig(**{"src_vocab_size": 8, "tgt_vocab_size": 8, **changes})
     name = "d_model" if changes == {"num_heads": 5} else next(iter(changes))
     assert name in str(e.value)

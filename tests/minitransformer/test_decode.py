@@ -7,6 +7,7 @@ from toy_models import toy_model
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, greedy_decode
+from minitransformer.decoding.greedy import writable
 from minitransformer.text.batching import source_rows
 from minitransformer.text.specials import END, PAD, START
 
@@ -76,6 +77,24 @@ def test_greedy_decoding_is_the_argmax_step_by_step():
 
 def test_a_sentence_stops_at_its_end_token():
     assert greedy_decode(Scripted([5, 6, END, 7]), sources(1)) == [[5, 6]]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_padding_and_start_are_never_written_whatever_a_model_says(cached):
+    for seed in range(5):
+        model = toy_model(seed, max_length=12).eval()
+        model.output.bias.data[[PAD, START]] += 100
+        model.output.bias.data[END] -= 10
+        written = greedy_decode(model, source_rows(SOURCES), cached=cached)
+        assert not {PAD, START} & {token for ids in written for token in ids}
+        assert all(written)
+
+
+def test_the_logits_of_a_model_stay_as_they_are():
+    logits = np.ones((2, 9))
+    assert np.isneginf(writable(logits)[:, [PAD, START]]).all()
+    assert (writable(logits)[:, 2:] == 1).all()
+    assert (logits == 1).all()
 
 
 def test_a_sentence_may_be_empty():

@@ -5,6 +5,7 @@ from toy_models import BATCH, toy_model
 from minitransformer import evaluate
 from minitransformer.decoding.greedy import greedy_decode
 from minitransformer.text.batching import make_batch, source_rows
+from minitransformer.text.specials import UNKNOWN
 from minitransformer.training import metrics
 from minitransformer.training.metrics import batch_loss
 
@@ -84,7 +85,16 @@ def test_only_a_sentence_without_a_single_wrong_token_is_an_exact_match(
     model, predictions, share, monkeypatch
 ):
     monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: predictions)
-    assert evaluate(model, PAIRS).exact_match == pytest.approx(share)
+    result = evaluate(model, PAIRS)
+    assert result.exact_match == pytest.approx(share)
+    assert result.right == [written == tgt for written, (_, tgt) in zip(predictions, PAIRS)]
+
+
+def test_a_target_with_an_unknown_word_is_never_an_exact_match(model, monkeypatch):
+    pairs = [([4], [5, UNKNOWN]), ([4], [5])]
+    monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: [[5, UNKNOWN], [5]])
+    assert evaluate(model, pairs).right == [False, True]
+    assert evaluate(model, pairs).exact_match == 0.5
 
 
 @pytest.mark.parametrize("training", [True, False])

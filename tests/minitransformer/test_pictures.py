@@ -4,8 +4,11 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
+from minitransformer.looking.attention_maps import AttentionMaps
+from minitransformer.looking.drawing import attention_figure
 from minitransformer.looking.pictures import save_attention, save_loss_curve, save_pictures
 from minitransformer.run import LOG, load
 
@@ -84,3 +87,28 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(run, monkeypatch):
         save_loss_curve(run)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def maps_of(tokens, layers=1, heads=1, text="text"):
+    weights = np.full((layers, heads, len(tokens), len(tokens)), 1 / len(tokens))
+    return AttentionMaps("encoder", weights, tokens, tokens, text)
+
+
+@needs_matplotlib
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("token", ["$", r"$\a$", r"$\frac{$", "_^", "\\", "%", "{}", "<b>&"])
+def test_a_label_is_what_it_is_and_no_mathematics(token, tmp_path):
+    path = maps_of([token, "b"], text=f"{token} b").save(tmp_path / "x.svg")
+    assert any(token in word.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+               for word in words_of(path))  # fmt: skip
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("count, layers, heads", [(700, 1, 1), (3, 30, 40), (400, 6, 8)])
+def test_a_picture_of_very_much_is_no_larger_than_can_be_drawn(count, layers, heads):
+    figure = attention_figure(maps_of(["word"] * count, layers, heads))
+    width, height = figure.get_size_inches()
+    assert max(width, height) <= 110
+    labels = figure.axes[0].get_xticklabels()
+    assert 1 <= len(labels) <= count
+    assert all(label.get_fontsize() >= 3 for label in labels)

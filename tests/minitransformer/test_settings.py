@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+import minigrad as mg
 import minitransformer as mt
 from minitransformer import TrainingSettings, TransformerConfig, cli
 from minitransformer.fields import (
@@ -106,8 +107,8 @@ def test_a_flag_that_is_not_given_leaves_all_to_the_table():
 
 def test_no_flag_is_understood_that_is_only_begun(capsys):
     with pytest.raises(SystemExit):
-        cli.parser().parse_args(["train", "copy", "--lr", "0.001"])
-    assert "--lr" in capsys.readouterr().err
+        cli.parser().parse_args(["train", "copy", "--lr-s", "0.001"])
+    assert "--lr-s" in capsys.readouterr().err
 
 
 def test_a_table_of_ones_own_gets_checks_and_flags():
@@ -165,3 +166,19 @@ def test_all_that_shapes_a_model_is_said_in_the_same_words_in_both_places(tmp_pa
 def test_a_value_that_is_no_number_at_all_is_answered_with_the_same_sentence(name, value):
     with pytest.raises(ValueError, match=f"training: {name} has to be "):
         TrainingSettings(**{name: value})
+
+
+def test_a_learning_rate_is_the_peak_that_was_asked_for_or_times_the_papers():
+    settings = TrainingSettings(lr=0.002, steps=100).decided(100)
+    optimizer = mg.optim.SGD([mg.Parameter([1.0])], lr=1.0)
+    schedule = mg.optim.WarmupSchedule(
+        optimizer, 32, settings.warmup_steps, settings.scale(d_model=32)
+    )
+    rates = []
+    for _ in range(2 * settings.warmup_steps):
+        schedule.step()
+        rates.append(optimizer.lr)
+    assert max(rates) == rates[settings.warmup_steps - 1] == pytest.approx(0.002)
+    assert TrainingSettings(lr_scale=0.5).decided(100).scale(32) == 0.5
+    with pytest.raises(ValueError, match="as lr or as lr_scale, not as both"):
+        TrainingSettings(lr=0.002, lr_scale=0.5)

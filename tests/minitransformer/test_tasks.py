@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from minitransformer import tasks
+from minitransformer.tasks.loading import load_folder
 from minitransformer.tasks.task import registered
 from minitransformer.text.vocabulary import Vocabulary
 
@@ -79,6 +80,15 @@ def test_numbers_have_all_sizes_and_more_large_ones_than_small():
     assert sizes[6] > 1_200
 
 
+def test_small_and_round_numbers_are_seen_often():
+    task, generator = tasks.get("numbers"), rng()
+    drawn = [task.sample(generator) for _ in range(20_000)]
+    assert set(range(100)) <= set(drawn)
+    assert sum(n < 100 for n in drawn) > 1_500
+    round_ones = {digit * 10**zeros for digit in range(1, 10) for zeros in range(2, 6)}
+    assert sum(n in round_ones for n in drawn) > 1_000
+
+
 @pytest.mark.parametrize("largest", [1, 9, 10, 1000, 1234])
 def test_numbers_reach_the_largest_and_never_go_beyond(largest):
     task, generator = tasks.get("numbers", largest=largest), rng()
@@ -146,6 +156,14 @@ def test_the_split_of_an_example_is_the_same_for_ever():
     assert [n for n in range(100) if task.split_of(n) == "test"] == [8, 19, 87]
     validation = [n for n in range(100) if task.split_of(n) == "validation"]
     assert validation == [26, 47, 50, 56, 61, 71, 97]
+
+
+def test_a_round_number_is_for_training_and_no_other_changes_its_split():
+    task = tasks.get("numbers")
+    round_ones = {digit * 10**zeros for digit in range(1, 10) for zeros in range(2, 6)}
+    assert {task.split_of(n) for n in round_ones} == {"train"}
+    moved = {n for n in range(20_000) if task.split_of(n) != tasks.Task.split_of(task, n)}
+    assert moved == {100, 400}
 
 
 def test_the_split_depends_on_the_example_and_not_on_the_options_or_its_type():
@@ -239,7 +257,8 @@ def test_an_unknown_split_is_refused():
         ("numbers", "ten thousand", "the number 10000 is outside"),
         ("numbers", "one million and one", "the number 1000001 is outside 0 to 9999,"),
         ("numbers", "75954", "75954 is outside 0 to 9999, the range this task was made for$"),
-        ("numbers", " 1,954 ", 'in words: "one thousand, nine hundred and fifty-four"'),
+        ("numbers", "1,95", '"1" is not a word of an English number'),
+        ("numbers", "9" * 5000, "too large: it has 5000 digits"),
         ("numbers", "hello", '"hello" is not a word of an English number'),
         ("numbers", "five twenty", '"five twenty" is not a number in English words'),
         ("numbers", "", "is not a number in English words"),
@@ -259,8 +278,12 @@ def test_the_tasks_own_sources_are_accepted_and_left_as_they_are(name):
         assert task.rewrite(source) == source
 
 
-def test_another_spelling_of_a_number_is_accepted_and_rewritten():
-    task, typed = tasks.get("numbers"), "Seventy five thousand nine hundred fifty four"
+@pytest.mark.parametrize(
+    "typed",
+    ["Seventy five thousand nine hundred fifty four", "75954", "75,954", "75 954", "075954"],
+)
+def test_another_spelling_of_a_number_is_accepted_and_rewritten(typed):
+    task = tasks.get("numbers")
     task.check(typed)
     assert task.rewrite(typed) == "seventy-five thousand, nine hundred and fifty-four"
 
@@ -345,11 +368,127 @@ def test_a_class_that_is_defined_again_takes_the_place_of_the_first(registry):
     assert type(tasks.get("mine")) is second
 
 
-def test_what_is_no_complete_task_is_not_registered(registry):
-    class Nameless(tasks.Task):
-        summary, unit = "a task without a name", "words"
+def one_option(self, size):
+    self.size = size
 
-    with pytest.raises(ValueError, match='Nameless needs a "name"'):
-        tasks.register(Nameless)
+
+def any_options(self, **options):
+    pass
+
+
+def forgotten_option(self, size=3):
+    pass
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"name": None}, 'needs a "name", a string'),
+        ({"name": "a/b"}, "has the name 'a/b'; use letters"),
+        ({"summary": None}, 'needs a "summary"'),
+        ({"unit": None}, 'needs a "unit"'),
+        ({"unit": "syllables"}, "has the unit 'syllables'; it is one of words, characters"),
+        ({"max_length": "6"}, "has max_length '6'; it is a whole number above 0"),
+        ({"max_length": 3}, "no text has more than 3 tokens .* but '.*' has [45]"),
+        ({"steps": 0}, "has steps 0; it is a whole number above 0"),
+        ({"sample": tasks.Task.sample}, "does not say how to sample"),
+        ({"every": tasks.Task.every}, "does not list every example"),
+        ({"every": lambda self: []}, "lists no example at all"),
+        ({"pair": tasks.Task.pair}, "does not say what its pairs are"),
+        ({"pair": lambda self, n: str(n)}, "gives the pair .* it has to be two texts"),
+        ({"pair": lambda self, n: (n, n)}, "gives the pair .* it has to be two texts"),
+        ({"pair": lambda self, n: ("", "a")}, "it has to be two texts"),
+        ({"pair": lambda self, n: (str(n), 1 / 0)}, "fails in pair: ZeroDivisionError: .* line"),
+        ({"split_of": lambda self, n: "exam"}, "says 'exam' for the example .* a split is one of"),
+        ({"check": lambda self, text: int("x")}, "fails in check and rewrite: ValueError"),
+        ({"__init__": one_option}, "needs a default for 'size'"),
+        ({"__init__": any_options}, r"takes \*\*options; its options have to be named one by one"),
+        ({"__init__": forgotten_option}, "has to keep its option 'size' as self.size"),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else None,
+)
+def test_a_task_is_checked_whole_when_it_is_registered(changes, sentence, registry):
+    with pytest.raises(ValueError, match=f"^the task Faulty .*{sentence}") as error:
+        tasks.register(type("Faulty", (Countdown,), {"name": "faulty", **changes}))
+    assert "\n" not in str(error.value)
+    assert "faulty" not in tasks.names()
+
+
+def test_a_task_without_max_length_says_so_at_once(registry):
+    class Faulty(tasks.Task):
+        name, summary, unit = "faulty", "a task without a length", "words"
+
+    with pytest.raises(ValueError, match='Faulty needs "max_length"'):
+        tasks.register(Faulty)
+
+
+def test_a_task_may_use_what_is_defined_further_down_in_its_file(registry):
+    class Early(Countdown):
+        name = "early"
+
+        def pair(self, example):
+            return later(example)
+
+    tasks.register(Early)
+
+    def later(example):
+        return str(example), "b"
+
+    assert tasks.get("early").pair(3) == ("3", "b")
+
+
+GOOD = """
+import minitransformer as mt
+
+@mt.tasks.register
+class Mine(mt.tasks.get("copy").__class__):
+    name = "mine"
+"""
+
+
+def test_a_task_is_loaded_from_a_file_of_ones_own_again_and_again(registry, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD)
+    assert tasks.load_file(file) == tasks.load_file(str(file)) == ["mine"]
+    assert tasks.get("mine").pair("ab") == ("ab", "ab")
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("x = 1\n", "mine.py defines no task: decorate its class with"),
+        ("x = (\n", "mine.py, line 1 cannot be used: SyntaxError"),
+        ("x = 1\nx / 0\n", "mine.py, line 2 cannot be used: ZeroDivisionError: division by zero"),
+        (GOOD.replace('name = "mine"', "summary = 3"), 'needs a "summary"'),
+        (None, "there is no file .*mine.py to load a task from"),
+    ],
+)
+def test_a_file_without_a_task_that_can_be_used_is_refused(text, sentence, registry, tmp_path):
+    file = tmp_path / "mine.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises((ValueError, FileNotFoundError), match=sentence):
+        tasks.load_file(file)
+    assert "mine" not in tasks.names()
+
+
+def test_a_faulty_file_in_the_folder_is_named_and_costs_no_other(registry, tmp_path, monkeypatch):
+    folder = tmp_path / "some_tasks"
+    folder.mkdir()
+    for name, text in [("__init__", ""), ("a_bad", "x = 1\nx / 0"), ("b_worse", "x = (")]:
+        (folder / f"{name}.py").write_text(text)
+    (folder / "c_good.py").write_text(GOOD)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(RuntimeWarning) as said:
+        load_folder("some_tasks", [str(folder)])
+    assert "mine" in tasks.names()
+    lines = [(each.filename, each.lineno, str(each.message)) for each in said]
+    assert lines[0][:2] == (str(folder / "a_bad.py"), 2)
+    assert lines[0][2] == "this file was left out: ZeroDivisionError: division by zero"
+    assert lines[1][:2] == (str(folder / "b_worse.py"), 1)
+    assert "SyntaxError" in lines[1][2]
+
+
+def test_what_is_no_task_is_not_registered(registry):
     with pytest.raises(ValueError, match="classes made from Task"):
         tasks.register(dict)

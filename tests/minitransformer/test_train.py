@@ -269,3 +269,16 @@ def test_an_unknown_setting_or_task_is_refused(tmp_path):
     with pytest.raises(ValueError, match='no task "coppy".*did you mean "copy"'):
         mt.train("coppy", tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tied_embeddings_are_over_one_vocabulary_also_where_two_have_one_size(tmp_path):
+    run = quick_train(tmp_path / "run", model={"tie_embeddings": True}, seed=1)
+    assert run.source_vocab.tokens == run.target_vocab.tokens
+    again = load(tmp_path / "run")
+    assert again.source_vocab.tokens == again.target_vocab.tokens
+    assert again.translate("abc") == run.translate("abc")
+
+
+def test_a_learning_rate_that_was_asked_for_is_the_highest_of_the_log(tmp_path):
+    run = quick_train(tmp_path / "run", lr=0.003, lr_scale=1.0, warmup_steps=10)
+    assert max(line["lr"] for line in run.log() if "lr" in line) == pytest.approx(0.003)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from minitransformer.tasks.number_words import english, french
 from minitransformer.text.specials import END, PAD, START, UNKNOWN
-from minitransformer.text.tokenising import join_words, tokenize
-from minitransformer.text.vocabulary import Vocabulary
+from minitransformer.text.tokenising import join, join_words, normalize, tokenize
+from minitransformer.text.vocabulary import Vocabulary, vocabularies
 
 # Anything but combining marks, which join what stands before them.
 texts = st.text(st.characters(exclude_categories=["M", "Cs"]))
@@ -48,7 +48,9 @@ def test_tokens_below_the_smallest_count_are_left_out():
         ("How?", ["How", "?"]),
         ("3.50 or 12:30.", ["3.50", "or", "12:30", "."]),
         ("1, 2", ["1", ",", "2"]),
-        ("a.5", ["a", ".", "5"]),
+        ("a. 5", ["a", ".", "5"]),
+        ("a.5", ["a", ".", "\u200b5"]),
+        ("a - b", ["a", " -", "b"]),
         ("हिन्दी", ["हिन्दी"]),
         ("  ", []),
     ],
@@ -92,11 +94,37 @@ def test_words_joined_and_cut_again_are_the_same_words(text):
     assert tokenize(join_words(tokens), "words") == tokens
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_characters_come_back_but_for_the_kind_of_space(text):
-    vocabulary = Vocabulary.build([text], "characters")
+REAL = [
+    "U.S.A.", "C#", "C++", "AT&T", "f(x)", "€5", "5€", "don't", "l'eau", "the dogs' home", "a - b",
+    "👨\u200d👩\u200d👧", "👍🏽", "❤\ufe0f", "e\u0301te\u0301", "www.example.com/a?b=c&d=e",
+    "a@b.org", "#tag",
+    "-5 °C", "x = y_1 + 2*z", "(a)(b)", 'say "hi"!', 'a " b " c', "rock 'n' roll", "1,000,000.50",
+    "10:30–11:45", "wait...what", "yes/no", "50 %", "50%", "[1, 2]", "<b>bold</b>", "ça va ?",
+    "«oui»",
+    "« oui »", "3 < 4", "¡Hola!", "...", ". . .", "日本語、テスト。", "שלום עולם",
+    "a\u0300\u0301b", "\u0301a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REAL)
+def test_a_real_text_comes_back_as_it_was(text):
+    vocabulary = Vocabulary.build([text], "words")
+    assert vocabulary.decode(vocabulary.encode(text)) == unicodedata.normalize("NFC", text)
+
+
+@given(texts | marked_texts | st.text(), st.sampled_from(["words", "characters"]))
+def test_any_text_comes_back_but_for_the_kind_of_space(text, unit):
     spaced = unicodedata.normalize("NFC", text).replace("\u200b", " ").replace("\ufeff", " ")
-    assert vocabulary.decode(vocabulary.encode(text)) == " ".join(spaced.split())
+    assert join(tokenize(text, unit), unit) == normalize(text) == " ".join(spaced.split())
+    vocabulary = Vocabulary.build([text], unit)
+    assert vocabulary.decode(vocabulary.encode(text)) == normalize(text)
+
+
+def test_a_vocabulary_from_before_tokens_said_their_place_reads_what_it_read():
+    old = Vocabulary(["a", "-", "b", "U", ".", "S", " ?"], "words")
+    assert old.decode(old.encode("a - b ?")) == "a-b ?"
+    assert old.encode("U.S.") == [7, 8, 9, 8]
+    assert old.unknown("U.S. - c") == ["c"]
 
 
 @pytest.mark.parametrize("unit", ["words", "characters"])
@@ -174,3 +202,13 @@ def test_wrong_stored_content_is_refused_with_a_sentence(content, sentence):
 def test_one_text_in_place_of_a_list_is_refused():
     with pytest.raises(ValueError, match="list of texts"):
         Vocabulary.build("one text", "words")
+
+
+def test_two_sides_have_vocabularies_of_their_own_or_share_one():
+    pairs = [("one two", "un deux"), ("two", "deux")]
+    source, target = vocabularies(pairs, "words")
+    assert source.tokens[4:] == ["two", "one"]
+    assert target.tokens[4:] == ["deux", "un"]
+    source, target = vocabularies(pairs, "words", shared=True)
+    assert source is target
+    assert source.tokens[4:] == ["deux", "two", "one", "un"]

@@ -59,4 +59,9 @@ mt.greedy_decode(mg.Module(), src)  # pyright: ignore[reportArgumentType]
 assert_type(mt.load("folder"), mt.Run)
 assert_type(run.translate("abc", "de"), list[str])
 assert_type(run.log(), list[dict[str, Any]])
-run.translate(["abc"])  # pyright: ignore[reportArgumentType]
+assert_type(run.translate(["abc", "de"]), list[str])
+run.translate(3)  # pyright: ignore[reportArgumentType]
+assert_type(list(run.translate_each(["abc"])), list[str | ValueError])
+mt.load("folder", task_file=Path("mine.py"))
+mt.TrainingSettings(lr=0.001)
+assert_type(mt.attention_maps(run, "abc")["encoder"].only(layer=1).svg(), str)

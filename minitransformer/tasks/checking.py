@@ -1,0 +1,125 @@
+"""A task is looked at when it is registered: what is missing or wrong in it is said there and then,
+not in the middle of a training."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..text.showing import shown
+from ..text.tokenising import UNITS, tokenize
+from .split import SPLITS
+
+if TYPE_CHECKING:
+    from .task import Task
+
+T = TypeVar("T")
+
+SAMPLES = 5  # that are drawn, to see whether the parts of a task fit together
+
+
+def check_class(task: type[Task]) -> None:
+    """Raise ValueError, with what to do, for a class that lacks something a task needs, or whose
+    parts do not fit together."""
+    _check_attributes(task)
+    _check_options(task)
+    try:
+        check_made(_tried(task, "its constructor", task))
+    except NameError:  # of what is defined further down in its file; `get` looks again
+        pass
+
+
+def check_made(made: Task) -> None:
+    """Raise ValueError, with what to do, for a task whose first examples could not be learned."""
+    task = type(made)
+    for name in inspect.signature(task).parameters:
+        _require(task, hasattr(made, name), f"has to keep its option {name!r} as self.{name}")
+    _tried(task, "options", lambda: json.dumps(made.options()))
+    longest = _longest(task, made)
+    _whole(task, "steps", made.steps)
+    rng = np.random.default_rng(0)
+    for _ in range(SAMPLES):
+        _check_example(task, made, _tried(task, "sample", lambda: made.sample(rng)), longest)
+    first = _tried(task, "every", lambda: next(iter(made.every()), None))
+    _require(task, first is not None, "lists no example at all in every")
+    _check_example(task, made, first, longest)
+
+
+def _check_attributes(task: type[Task]) -> None:
+    for name in ("name", "summary", "unit"):
+        value = getattr(task, name, None)
+        _require(task, isinstance(value, str) and value, f'needs a "{name}", a string')
+    _require(
+        task,
+        re.fullmatch(r"\w[\w.-]*", task.name),
+        f'has the name {task.name!r}; use letters, digits and "-", for it names folders too',
+    )
+    _require(
+        task, task.unit in UNITS, f"has the unit {task.unit!r}; it is one of {', '.join(UNITS)}"
+    )
+
+
+def _check_options(task: type[Task]) -> None:
+    for name, parameter in inspect.signature(task).parameters.items():
+        plain = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        _require(task, plain, f"takes {parameter}; its options have to be named one by one")
+        _require(task, parameter.default is not parameter.empty, f"needs a default for {name!r}")
+
+
+def _check_example(task: type[Task], made: Task, example: Any, longest: int | None) -> None:
+    which = f"for the example {shown(repr(example))}"
+    split = _tried(task, "split_of", lambda: made.split_of(example))
+    _require(task, split in SPLITS, f"says {split!r} {which}; a split is one of {SPLITS}")
+    pair = _tried(task, "pair", lambda: made.pair(example))
+    two = isinstance(pair, tuple | list) and len(pair) == 2
+    two = two and all(isinstance(text, str) and text.strip() for text in pair)
+    _require(task, two, f"gives the pair {shown(repr(pair))} {which}; it has to be two texts")
+    for text in pair:
+        _tried(task, "pair", lambda text=text: text.encode())
+        length = len(tokenize(text, task.unit))
+        fits = longest is None or length <= longest
+        said = f"says that no text has more than {longest} tokens (max_length), but"
+        _require(task, fits, f"{said} {shown(text)!r} has {length}")
+    _tried(task, "check and rewrite", lambda: (made.check(pair[0]), made.rewrite(pair[0])))
+
+
+def _longest(task: type[Task], made: Task) -> int | None:
+    """Its max_length; None where that is worked out when asked for, as by `numbers`, which would
+    take too long at every start of a command."""
+    missing = object()
+    value = inspect.getattr_static(made, "max_length", missing)
+    said = 'needs "max_length", the number of tokens of its longest text'
+    _require(task, value is not missing, said)
+    worked_out = hasattr(value, "__get__")
+    return None if worked_out else _whole(task, "max_length", made.max_length)
+
+
+def _whole(task: type[Task], name: str, value: Any) -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+    _require(task, whole, f"has {name} {value!r}; it is a whole number above 0")
+    return int(value)
+
+
+def _require(task: type[Task], condition: object, what: str) -> None:
+    if not condition:
+        raise ValueError(f"the task {task.__name__} {what}")
+
+
+def _tried(task: type[Task], what: str, run: Callable[[], T]) -> T:
+    """The result of a part of the task; an error in it is said in a line, with its place."""
+    try:
+        return run()
+    except NameError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ValueError(
+            f"the task {task.__name__} fails in {what}: {type(error).__name__}: "
+            f"{shown(str(error), 200)} ({place.filename}, line {place.lineno})"
+        ) from error
