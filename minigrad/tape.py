@@ -282,7 +282,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
     dtype in place of the inputs; the same with origins in place of the tensors, to be kept; the
     slots of those that need a gradient; and the dtype."""
     values, kept, needing = list(args), list(args), []
-    dtype, uniform = None, True
+    dtype: Any = None
+    uniform = True
     for slot in op.slots_among(len(args)):
         arg = args[slot]
         if isinstance(arg, Tensor):

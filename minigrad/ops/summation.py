@@ -17,7 +17,7 @@ LETTERS = string.ascii_letters
 
 
 @op
-def einsum(subscripts: str, *operands: Array, optimize: Any = False):
+def einsum(subscripts: str, *operands: Array, optimize: Any = False):  # pyright: ignore
     """The sum of products that `subscripts`, a string, names.
 
     The derivative with respect to one operand is an einsum too: of the gradient and all the other
