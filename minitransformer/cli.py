@@ -22,6 +22,7 @@ from .text.batching import make_batch, source_rows
 from .training.metrics import batch_loss, evaluate
 from .training.parallel import started_by_mpi
 from .training.settings import MODEL_DEFAULTS, TrainingSettings
+from .training.showing import prepare_streams, sentence, settle_streams, show
 from .training.trainer import train
 
 Command = Callable[[argparse.Namespace], None]
@@ -45,17 +46,26 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status: 0, or 2 for what could not be done, said in a sentence."""
-    options = parser().parse_args(arguments)
+    """Run the command; the exit status: 0, 2 for what could not be done, said in a sentence, or 141
+    where nobody reads what is written any more (`| head -1`)."""
+    prepare_streams()
+    status = 0
     try:
+        options = parser().parse_args(arguments)
         options.command(options)
-    except (ValueError, ArithmeticError, OSError, ModuleNotFoundError) as error:
-        print(f"minitransformer: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nminitransformer: stopped by Ctrl-C", file=sys.stderr)
-        return 130
-    return 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = 128 + 13  # as if by SIGPIPE, which Python does not die of
+    except (ValueError, ArithmeticError, OSError, ModuleNotFoundError, MemoryError) as error:
+        where = "standard output: " if "stdout" in settle_streams() else ""
+        show(f"minitransformer: {where}{sentence(error)}", to="stderr")
+        status = 2
+    except KeyboardInterrupt as error:
+        show(f"\nminitransformer: {sentence(error)}", to="stderr")
+        status = 130
+    finally:
+        settle_streams()
+    return status
 
 
 def parser() -> Parser:
@@ -127,13 +137,13 @@ def train_command(options: argparse.Namespace) -> None:
     run = train(task, options.run, **given(options, TrainingSettings), model=model)
     if started_by_mpi().rank > 0:
         return  # the first worker speaks for all
-    print(f"The run is in {run.folder}")
+    show(f"The run is in {run.folder}")
     try:
         paths = save_pictures(run, example_text(run))
     except ModuleNotFoundError as error:
-        print(f"No pictures were drawn: {error}")
+        show(f"No pictures were drawn: {error}")
     else:
-        print(f"Pictures: {', '.join(map(str, paths))}")
+        show(f"Pictures: {', '.join(map(str, paths))}")
 
 
 def task_option(text: str) -> tuple[str, str | int]:
@@ -247,8 +257,10 @@ def graph_command(options: argparse.Namespace) -> None:
 
 def example_text(run: Run) -> str:
     """A source that was not in training, neither short nor long."""
-    texts = run.task.examples("test", 5, np.random.default_rng(0))
-    return sorted((source for source, _ in texts), key=len)[2]
+    count = run.task.available("test", 5)
+    split = "test" if count else "validation"  # where a task has so few examples
+    texts = run.task.examples(split, max(1, count), np.random.default_rng(0))
+    return sorted((source for source, _ in texts), key=len)[len(texts) // 2]
 
 
 # tasks

@@ -5,6 +5,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +25,21 @@ class Must:
 
     def allows(self, value: Any) -> bool:
         """Whether the value is what it has to be; what cannot even be compared is not."""
+        if self.read in (int, float) and not _is_number(value):
+            return False
         try:
             return self.test(value)
         except TypeError:
             return False
 
 
-ABOVE_0 = Must("above 0", lambda value: value > 0, float)
+def _is_number(value: Any) -> bool:
+    """Whether JSON could write it as a number: True is none, nor is infinity."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+ABOVE_0 = Must("a finite number above 0", lambda value: value > 0, float)
 COUNT = Must("a whole number above 0", lambda value: isinstance(value, int) and value >= 1, int)
 FROM_0 = Must("a whole number from 0", lambda value: isinstance(value, int) and value >= 0, int)
 FROM_0_TO_BELOW_1 = Must("from 0 to below 1", lambda value: 0 <= value < 1, float)

@@ -5,6 +5,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..fields import (
     ABOVE_0,
     COUNT,
@@ -16,6 +18,7 @@ from ..fields import (
     kept,
     one_of,
     setting,
+    settings_of,
 )
 from ..models.config import SIZES
 
@@ -61,7 +64,7 @@ class TrainingSettings:
         default=8, metadata=setting(COUNT, "how often the model is tried while it learns")
     )
     validation_examples: int = field(
-        default=200, metadata=setting(COUNT, "held-out sentences that it is tried on")
+        default=200, metadata=setting(COUNT, "held-out sentences that it is tried on, or all")
     )
     workers: int = field(
         default=1, metadata=setting(COUNT, "processes that divide each batch among them")
@@ -78,6 +81,8 @@ class TrainingSettings:
     )
 
     def __post_init__(self) -> None:
+        for each in settings_of(self):
+            object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
 
     def decided(self, steps: int) -> "TrainingSettings":
@@ -89,3 +94,10 @@ class TrainingSettings:
     def to_json(self) -> dict[str, Any]:
         """The settings that are recorded with a run: those by which it can be repeated."""
         return kept(self)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as a number of Python's, which JSON knows."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
