@@ -28,9 +28,8 @@ from ..text.batching import Batch
 from .showing import sentence, settle_streams, show
 from .stopping import Stop
 
-MPI: Any = None  # an extra, for training across machines
-with suppress(ImportError, RuntimeError):  # not installed, or without the library that it calls
-    from mpi4py import MPI
+# What begins the names of variables that mpiexec, srun and their like leave in the environment.
+LAUNCHERS = ("PMI_", "PMIX_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_", "PALS_")
 
 LOOK = 0.2  # seconds after which a worker looks again whether its parent is there
 
@@ -136,9 +135,9 @@ class ProcessGroup(Group):
 class MPIGroup(Group):
     """Workers that `mpiexec` started, perhaps on several machines; each has all the parameters."""
 
-    def __init__(self, communicator: Any, stop: Stop | None = None):
-        super().__init__(communicator.Get_rank(), communicator.Get_size(), stop)
-        self.communicator = communicator
+    def __init__(self, mpi: Any, stop: Stop | None = None):
+        self.mpi, self.communicator = mpi, mpi.COMM_WORLD
+        super().__init__(self.communicator.Get_rank(), self.communicator.Get_size(), stop)
 
     def of_first(self, value: T) -> T:
         return self.communicator.bcast(value)
@@ -148,10 +147,10 @@ class MPIGroup(Group):
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         _gather(optimizer, self.gradient)
-        self.communicator.Allreduce(MPI.IN_PLACE, self.gradient)
+        self.communicator.Allreduce(self.mpi.IN_PLACE, self.gradient)
         _scatter(optimizer, self.gradient, range(len(optimizer.parameters)))
         figures = np.array([loss, self.stop.asked])
-        self.communicator.Allreduce(MPI.IN_PLACE, figures)
+        self.communicator.Allreduce(self.mpi.IN_PLACE, figures)
         loss, stopping = figures.tolist()
         self.stopping = stopping > 0
         return super().step(optimizer, clip, loss)
@@ -178,10 +177,17 @@ def _scatter(optimizer: mg.optim.Optimizer, flat: np.ndarray, members: Iterable[
 
 
 def started_by_mpi(stop: Stop | None = None) -> Alone:
-    """The MPIGroup of this process, when `mpiexec` started several, else Alone."""
-    if MPI is None or MPI.COMM_WORLD.Get_size() == 1:
-        return Alone(stop)
-    return MPIGroup(MPI.COMM_WORLD, stop)
+    """The MPIGroup of this process, when `mpiexec` started several, else Alone.
+
+    MPI is asked nowhere else: to import it starts it, which takes time and shared memory, and ends
+    the process where that cannot be had."""
+    if any(name.startswith(LAUNCHERS) for name in os.environ):
+        with suppress(ImportError, RuntimeError):  # not installed, or without the library it calls
+            from mpi4py import MPI  # noqa: PLC0415
+
+            if MPI.COMM_WORLD.Get_size() > 1:
+                return MPIGroup(MPI, stop)
+    return Alone(stop)
 
 
 def run_workers(
