@@ -47,7 +47,10 @@ class ProgressBar:
 
     def __init__(self, steps: int, pace: Pace, hidden: bool):
         hidden = hidden or not is_terminal(sys.stderr)
-        self.bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
+        try:
+            self.bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
+        except (OSError, ValueError):
+            self.bar = tqdm(disable=True)
         self.pace = pace
         self.loss: float | None = None
 

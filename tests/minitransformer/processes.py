@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     **os.environ,
+    "PYTHONUNBUFFERED": "",
     "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
 }
 # The command, with signals as a terminal starts it, and without the pictures, which take a second.
@@ -53,6 +54,19 @@ def alive(session):
         state, parent, _, of_session, *_ = rest.rsplit(") ", 1)[1].split()
         if int(of_session) == session and state not in "ZX":
             found[int(pid)] = (state, int(parent))
+    return found
+
+
+def of_folder(folder):
+    """The processes that were started with that folder as an argument, and have not ended."""
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = cmdline.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(folder).encode() in arguments:  # empty once it has ended
+            found.append(int(cmdline.parent.name))
     return found
 
 
