@@ -100,6 +100,7 @@ class ProcessGroup(Group):
     def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Stop):
         super().__init__(rank, size, stop)
         self.memory, self.barrier = memory, barrier
+        self.parent = os.getpid()  # it is made there, before the worker is
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         total, dtype = optimizer.flat.size, optimizer.flat.dtype
@@ -191,7 +192,10 @@ def started_by_mpi(stop: Stop | None = None) -> Alone:
 
 
 def run_workers(
-    count: int, parameters: Iterable[mg.Parameter], work: Callable[[Alone], None], stop: Stop
+    count: int,
+    parameters: Iterable[mg.Parameter],
+    work: Callable[[Alone], None],
+    stop: Stop | None = None,
 ) -> None:
     """Run `work(group)` in `count` processes, which share memory for the `parameters`.
 
@@ -205,22 +209,23 @@ def run_workers(
     context = multiprocessing.get_context("fork")  # the workers inherit model, data and memory
     size = sum(p.data.nbytes for p in parameters)
     memory = [mmap.mmap(-1, n) for n in (size, count * size, 3 * count * 8)]
-    barrier, parent = context.Barrier(count), os.getpid()
+    barrier, stop = context.Barrier(count), stop or Stop()
     settle_streams()  # what waits in them would be written by each worker once more
     running: dict[Any, Any] = {}  # what a worker says before it ends: the worker
     try:
         for rank in range(count):
             group = ProcessGroup(rank, count, memory, barrier, stop)
             hears, says = context.Pipe(duplex=False)
-            process = context.Process(target=_worker, args=(group, work, says, parent), daemon=True)
-            _start(process)
+            process = context.Process(target=_worker, args=(group, work, says), daemon=True)
             running[hears] = process
+            _start(process)
             says.close()  # so that it is closed everywhere when the worker ends
         _wait_for(dict(running))
     finally:
-        for process in running.values():
+        started = [process for process in running.values() if process.pid]
+        for process in started:
             process.kill()
-        for process in running.values():
+        for process in started:
             process.join()
 
 
@@ -234,15 +239,17 @@ def _start(process: Any) -> None:
         ) from error
 
 
-def _worker(group: ProcessGroup, work: Callable[[Alone], None], says: Any, parent: int) -> None:
+def _worker(group: ProcessGroup, work: Callable[[Alone], None], says: Any) -> None:
     """What runs in each process."""
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(group.parent,), daemon=True).start()
     group.stop.listen()
     tqdm.set_lock(threading.RLock())  # its own lock would be shared, and kept by one that is killed
     try:
         work(group)
     except Exception as error:
         says.send(sentence(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
         sys.exit(1)
     finally:
         settle_streams()

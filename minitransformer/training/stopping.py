@@ -31,6 +31,10 @@ class Stop:
     def asked(self) -> bool:
         return self.shared[0] != 0
 
+    def ask(self) -> None:
+        """Wish it without a signal."""
+        self.shared[0] = self.shared[0] or signal.SIGINT
+
     @property
     def by(self) -> str:
         """What asked for it."""
@@ -71,9 +75,11 @@ class Stop:
 
     def _hear(self, number: int, frame: Any) -> None:
         now = time.monotonic()
-        again = self.heard is not None and now - self.heard > AGAIN
         if self.heard is None:
             self.heard = now
-        self.shared[0] = number
-        if os.getpid() == self.process and (again or not self.training):
+            self.shared[0] = number
+            at_once = not self.training
+        else:  # of workers, the process that started them decides
+            at_once = now - self.heard > AGAIN and os.getpid() == self.process
+        if at_once:
             raise KeyboardInterrupt(self.by)

@@ -107,16 +107,13 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
                     else:
                         work(group)
             except KeyboardInterrupt:  # at once
-                if group.size > 1:
-                    raise
-                if settings.workers == 1:
+                stop.ask()
+                if settings.workers == 1 and group.size == 1:
                     run.save()
-                elif not (run.folder / CONFIG).exists():
+                elif group.size > 1 or not (run.folder / CONFIG).exists():
                     raise
+            if stop.asked and first:
                 show(f"\nStopped by {stop.by}; what was trained so far is kept in {run.folder}")
-            else:
-                if stop.asked and first:
-                    show(f"\nStopped by {stop.by}; what was trained so far is kept in {run.folder}")
             if settings.workers > 1:  # this process only waited for those that trained
                 load_weights(run.model, run.folder / WEIGHTS)
     except BaseException as error:
