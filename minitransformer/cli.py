@@ -140,7 +140,7 @@ def train_command(options: argparse.Namespace) -> None:
     show(f"The run is in {run.folder}")
     try:
         paths = save_pictures(run, example_text(run))
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, ValueError) as error:  # the run is good without them
         show(f"No pictures were drawn: {error}")
     else:
         show(f"Pictures: {', '.join(map(str, paths))}")

@@ -6,7 +6,7 @@ import pytest
 from toy_models import quick_train, same_weights, toy_model
 
 import minitransformer as mt
-from minitransformer import TrainingSettings, tasks
+from minitransformer import TrainingSettings, cli, tasks
 from minitransformer.run import CONFIG, LOG, WEIGHTS, load
 from minitransformer.training import listeners, loop, trainer
 from minitransformer.training.metrics import Evaluation
@@ -251,6 +251,18 @@ def test_a_task_with_few_examples_is_validated_on_those_it_has(largest, tmp_path
         known = {n: tuple(run.source_vocab.encode(task.pair(n)[0])) for n in task.every()}
         allowed = {ids for n, ids in known.items() if task.split_of(n) == split}
         assert {tuple(source) for source, _ in given_to_learn[name]} <= allowed
+
+
+def test_with_few_examples_the_command_ends_well_though_their_words_may_be_unknown(
+    tmp_path, capsys
+):
+    for largest in (999, 30):
+        arguments = f"train numbers --option largest={largest} --size tiny --steps 1".split()
+        assert cli.main([*arguments, "--run", str(tmp_path / str(largest))]) == 0
+        assert load(tmp_path / str(largest)).log()
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "unknown to this model" in printed.out or "Pictures: " in printed.out
 
 
 def test_a_task_without_any_example_for_validation_is_refused(tmp_path):
