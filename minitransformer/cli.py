@@ -3,7 +3,6 @@
 import argparse
 import difflib
 import io
-import os
 import re
 import sys
 import textwrap
@@ -24,6 +23,7 @@ from .looking.layers import output_of
 from .looking.pictures import example_text, report
 from .models.config import SHAPE, TransformerConfig
 from .run import PICTURES, load
+from .streams import prepare_streams, reason, settle_streams, show
 from .text.batching import make_batch, source_rows
 from .text.reading import lines_of
 from .text.showing import fitted, sentence, wrapped
@@ -75,35 +75,32 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status: 0, or 2 for what could not be done, said in a sentence.
-    That of `translate` is 1 where some lines of its input could not be translated."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a letter that it cannot write ends no work
-            stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
+    """Run the command; the exit status: 0, 2 for what could not be done, said in a sentence, or 141
+    where nobody reads what is written any more (`| head -1`). That of `translate` is 1 where some
+    lines of its input could not be translated."""
+    prepare_streams()
+    status = 0
     try:
-        status = options.command(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:  # who read has read enough, as `head` does
-        if sys.stdout is not None:  # which is flushed once more when Python ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (ValueError, ArithmeticError, OSError, ModuleNotFoundError) as error:
-        complain(error)
-        return 2
-    except MemoryError:
-        complain("there is not enough memory for this; choose a smaller model, batch or text")
-        return 2
-    except KeyboardInterrupt:
-        print("\nminitransformer: stopped by Ctrl-C", file=sys.stderr)
-        return 130
-    return status or 0
+        options = parser().parse_args(arguments)
+        status = options.command(options) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = 128 + 13  # as if by SIGPIPE, which Python does not die of
+    except (ValueError, ArithmeticError, OSError, ModuleNotFoundError, MemoryError) as error:
+        where = "standard output: " if "stdout" in settle_streams() else ""
+        complain(f"{where}{reason(error)}")
+        status = 2
+    except KeyboardInterrupt as error:
+        show(f"\nminitransformer: {reason(error)}", to="stderr")
+        status = 130
+    finally:
+        settle_streams()
+    return status
 
 
 def complain(what: object) -> None:
     """Say in a line of standard error what is wrong."""
-    print(f"minitransformer: {sentence(what)}", file=sys.stderr)
+    show(f"minitransformer: {what}", to="stderr")
 
 
 def parser() -> Parser:

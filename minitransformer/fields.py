@@ -5,6 +5,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 """
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ class Must:
 
     def allows(self, value: Any) -> bool:
         """Whether the value is what it has to be; what cannot even be compared is not."""
+        if self.read in (int, float) and not _is_number(value):
+            return False
         try:
             return self.test(value)
         except TypeError:
@@ -32,8 +35,9 @@ class Must:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, Python's or NumPy's; True and False are none."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    """Whether it is a number that JSON can write, Python's or NumPy's: True is none, nor is
+    infinity."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_whole(value: Any) -> bool:
@@ -41,7 +45,7 @@ def is_whole(value: Any) -> bool:
     return is_number(value) and isinstance(value, numbers.Integral)
 
 
-ABOVE_0 = Must("above 0", lambda value: is_number(value) and value > 0, float)
+ABOVE_0 = Must("a finite number above 0", lambda value: is_number(value) and value > 0, float)
 COUNT = Must("a whole number above 0", lambda value: is_whole(value) and value >= 1, int)
 FROM_0 = Must("a whole number from 0", lambda value: is_whole(value) and value >= 0, int)
 FROM_0_TO_BELOW_1 = Must(

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import tasks
 from .decoding.greedy import greedy_decode
-from .files import write_whole
+from .files import append_line, write_whole
 from .models.kinds import from_json
 from .models.seq2seq import Seq2Seq
 from .text.batching import source_rows
@@ -101,18 +101,22 @@ class Run:
             return error
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of the log: dictionaries with "step" and "loss", "exact_match" and such."""
+        """The lines of the log: dictionaries with "step" and "loss", "exact_match" and such. A line
+        that was only half written, when its training was killed, is left out."""
         path = self.folder / LOG
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines]
+        try:
+            lines = _read(path).decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [figures for line in lines if (figures := _figures(line))]
 
     def add_to_log(self, **figures: Any) -> None:
-        """Add a line to the log."""
-        with open(self.folder / LOG, "a") as file:
-            file.write(json.dumps(figures) + "\n")
+        """Add a line to the log. Raises ValueError for a figure that JSON has no word for (NaN)."""
+        append_line(self.folder / LOG, json.dumps(figures, allow_nan=False))
 
     def save(self) -> None:
-        """Write configuration and vocabularies. What is there is replaced whole or not at all."""
+        """Write the run: first vocabularies and weights, then the configuration, which makes the
+        folder that of a run. What is there is replaced, each file whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = {
             "format": FORMAT,
@@ -125,12 +129,20 @@ class Run:
             "source": self.source_vocab.to_json(),
             "target": self.target_vocab.to_json(),
         }
-        _write_json(self.folder / CONFIG, config)
         _write_json(self.folder / VOCAB, vocabularies)
+        self.save_weights()
+        _write_json(self.folder / CONFIG, config)
 
     def save_weights(self) -> None:
-        """Write the weights: one array for each parameter, without pickle."""
+        """Write the weights: one array for each parameter, without pickle. Raises
+        FloatingPointError, and leaves those that are there, if any is no finite number."""
         state = self.model.state_dict()
+        for name, array in state.items():
+            if not np.isfinite(array).all():
+                raise FloatingPointError(
+                    f"the training diverged: not all weights in {name} are finite numbers, so they "
+                    "are not saved. Try a smaller --lr-scale"
+                )
         write_whole(
             self.folder / WEIGHTS,
             lambda file: np.savez(file, **state),  # pyright: ignore[reportArgumentType]
@@ -143,16 +155,15 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
 
     A run of a task of one's own needs the task: registered before, or defined in `task_file`.
     """
+    if folder == "":
+        raise ValueError('"" names no folder: give that of a run, like runs/reverse')
     if task_file is not None:
         tasks.load_file(task_file)
     folder = Path(folder)
-    if not (folder / CONFIG).is_file():
-        what = "has no " + CONFIG if folder.is_dir() else "does not exist"
-        raise FileNotFoundError(
-            f"{folder} is not the folder of a run: it {what}. "
-            "Make one with: minitransformer train TASK --run FOLDER"
-        )
-    config = _read_json(folder / CONFIG)
+    try:
+        config = _read_json(folder / CONFIG)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(_no_run(folder)) from None
     if config.get("format") != FORMAT:
         raise ValueError(
             f"{folder} was written in run format {config.get('format')}; this version reads "
@@ -177,6 +188,11 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else sentence(error)
         raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {reason}") from error
+    except (MemoryError, OverflowError) as error:
+        raise ValueError(
+            f"{folder} describes a model for which there is not enough memory ({error}). "
+            f"Is {CONFIG} as the training wrote it?"
+        ) from error
     load_weights(model, folder / WEIGHTS)
     return Run(folder, task, model.eval(), source, target, settings)
 
@@ -203,22 +219,56 @@ def _flat(texts: Iterable[str | Iterable[str]]) -> Iterator[str]:
 
 def load_weights(model: Seq2Seq, path: Path) -> None:
     """Fill the model with the weights in a file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: was the training ended before its first save?")
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+        opened = open(path, "rb")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        with opened, np.load(opened, allow_pickle=False) as arrays:
             model.load_state_dict(dict(arrays))
+    except MemoryError as error:
+        raise ValueError(
+            f"{path} could not be read: there is not enough memory, or it is damaged ({error})"
+        ) from error
     except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
         raise ValueError(
             f"{path} is damaged or was only half written ({error}); train the run again"
         ) from error
 
 
+def _no_run(folder: Path) -> str:
+    if (folder / LOG).is_file():
+        return (
+            f"{folder} has no {CONFIG} yet: its training has not come to its first validation, or "
+            "was ended before that, and the same command begins it anew"
+        )
+    what = f"has no {CONFIG}" if folder.is_dir() else "does not exist"
+    if folder.is_file():
+        what = "is a file"
+    return (
+        f"{folder} is not the folder of a run: it {what}. "
+        "Make one with: minitransformer train TASK --run FOLDER"
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> OSError:
+    """What to say of a file that may be in the best of health."""
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(f"{path} is missing, so this run cannot be used")
+    leave = ". Its owner can let you (chmod)" if isinstance(error, PermissionError) else ""
+    return type(error)(f"{path} cannot be read: {error.strerror or error}{leave}")
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing, so this run cannot be used") from None
+        content = json.loads(_read(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
     if not isinstance(content, dict):
@@ -226,6 +276,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def _figures(line: str) -> dict[str, Any] | None:
+    """The figures of a line of the log; None if it was only half written."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))

@@ -1,6 +1,6 @@
 """The lowest versions that setup.cfg allows of what runs and draws, as constraints for pip.
 
-    python tests/lowest.py > lowest.txt; pip install --constraint lowest.txt ".[pictures,test]"
+python tests/lowest.py > lowest.txt; pip install --constraint lowest.txt ".[pictures,test]"
 """
 
 import configparser

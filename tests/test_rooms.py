@@ -21,8 +21,8 @@ ROOMS = {
         *("backward", "module", "optim", "gradcheck", "looking", "__init__"),
     ),
     "minitransformer": (
-        *("files", "fields", "text", "models", "tasks", "decoding", "run", "training", "looking"),
-        *("cli", "__init__", "__main__"),
+        *("files", "fields", "text", "streams", "models", "tasks", "decoding", "run", "looking"),
+        *("training", "cli", "__init__", "__main__"),
     ),
 }
 packages = pytest.mark.parametrize("package", ROOMS)

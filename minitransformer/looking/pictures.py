@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..run import PICTURES, Run
+from ..streams import show
 from ..text.showing import wrapped
 from .attention_maps import attention_maps
 from .drawing import new_figure, save_figure
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> None:
     """What stands at the end of a training: say where the run is, and draw its pictures."""
-    print(wrapped(f"The run is in {run.folder}"))
+    show(wrapped(f"The run is in {run.folder}"))
     try:
         paths = save_pictures(run, example_text(run))
-    except ModuleNotFoundError as error:
-        print(wrapped(f"No pictures were drawn: {error}"))
+    except (ModuleNotFoundError, ValueError) as error:  # the run is good without them
+        show(wrapped(f"No pictures were drawn: {error}"))
     else:
-        print(wrapped(f"Pictures: {', '.join(map(str, paths))}", indent="  "))
+        show(wrapped(f"Pictures: {', '.join(map(str, paths))}", indent="  "))
 
 
 def example_text(run: Run) -> str:

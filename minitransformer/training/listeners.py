@@ -3,12 +3,16 @@
 To add one, write a class with `__call__(self, step)` and put it into the list in trainer.py.
 """
 
+import math
+import sys
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
 
 from ..run import Run
+from ..streams import is_terminal, show
 from ..text.batching import Pair
 from .loop import Step
 from .metrics import Evaluation, evaluate
@@ -38,12 +42,15 @@ class Pace:
 class ProgressBar:
     """Shows how far the training is, its smoothed loss and its pace; used in a `with`.
 
-    Nothing is shown where nobody watches: a file gets no bar.
+    Nothing is shown where nobody watches: a file gets no bar, nor does a terminal that is gone.
     """
 
     def __init__(self, steps: int, pace: Pace, hidden: bool):
-        disable = True if hidden else None  # None: unless it is a terminal
-        self.bar = tqdm(total=steps, unit="step", disable=disable, dynamic_ncols=True)
+        hidden = hidden or not is_terminal(sys.stderr)
+        try:
+            self.bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
+        except (OSError, ValueError):
+            self.bar = tqdm(disable=True)
         self.pace = pace
         self.loss: float | None = None
 
@@ -51,14 +58,16 @@ class ProgressBar:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.bar.close()
+        with suppress(OSError, ValueError):
+            self.bar.close()
 
     def __call__(self, step: Step) -> None:
         before = step.loss if self.loss is None else self.loss
         self.loss = SMOOTHING * before + (1 - SMOOTHING) * step.loss
         text = f"loss {self.loss:.3f}, {self.pace.tokens_per_second:,.0f} tokens/s"
         self.bar.set_postfix_str(text, refresh=False)
-        self.bar.update()
+        with suppress(OSError, ValueError):
+            self.bar.update()
 
 
 class Log:
@@ -87,11 +96,16 @@ class Validation:
         if step.number not in self.validated_at:
             return
         result = evaluate(self.run.model, self.pairs)
+        if not math.isfinite(result.loss):  # the last update can do that, without another step
+            raise FloatingPointError(
+                f"the training diverged: after step {step.number} the validation loss is "
+                f"{result.loss:g}. Try a smaller --lr-scale than {self.run.settings['lr_scale']:g}"
+            )
         self.run.add_to_log(
             step=step.number, validation_loss=result.loss, exact_match=result.exact_match
         )
         if not self.quiet:
-            tqdm.write("\n".join(self._lines(step, result)))
+            show("\n".join(self._lines(step, result)))
 
     def _lines(self, step: Step, result: Evaluation) -> list[str]:
         title = f"step {step.number}: validation loss {result.loss:.4f}"
@@ -104,11 +118,11 @@ class Validation:
 
 
 class Saving:
-    """Keeps the weights at some steps, so that a training which is cut off was not for nothing."""
+    """Keeps the run at some steps, so that a training which is cut off was not for nothing."""
 
     def __init__(self, run: Run, at: Collection[int]):
         self.run, self.at = run, at
 
     def __call__(self, step: Step) -> None:
         if step.number in self.at:
-            self.run.save_weights()
+            self.run.save()

@@ -38,7 +38,7 @@ def fit(
     """Train the model by teacher forcing, a step for each batch, and yield what each step was.
 
     Every worker of a `group` runs this loop, on the same batches. Raises FloatingPointError, with
-    the model as it was, when the gradient is no longer a number.
+    the model as it was, when the loss or its gradient is no longer a finite number.
     """
     group = Alone() if group is None else group
     model.train()
@@ -53,7 +53,7 @@ def fit(
             loss = part.item()
         schedule.step()
         norm, loss = group.step(optimizer, clip, loss)
-        if not math.isfinite(norm):
+        if not math.isfinite(norm + loss):
             raise FloatingPointError(
                 f"the training diverged: at step {number} the loss is {loss:g} and its gradient "
                 f"{norm:g}. Try a smaller --lr-scale than {schedule.scale:g}"

@@ -12,26 +12,41 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing import connection
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
 import minigrad as mg
 
+from ..streams import reason, settle_streams, show
 from ..text.batching import Batch
+from .stopping import Stop
 
-MPI: Any = None  # an extra, for training across machines
-with suppress(ImportError):
-    from mpi4py import MPI
+# What begins the names of variables that mpiexec, srun and their like leave in the environment.
+LAUNCHERS = ("PMI_", "PMIX_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_", "PALS_")
+
+LOOK = 0.2  # seconds after which a worker looks again whether its parent is there
+
+T = TypeVar("T")
 
 
 class Alone:
     """One process that does everything."""
 
     rank, size = 0, 1
+
+    def __init__(self, stop: Stop | None = None):
+        self.stop = stop or Stop()
+
+    def of_first(self, value: T) -> T:
+        """What the first worker gives here, in all of them."""
+        return value
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         """Called once, before the first step."""
@@ -42,25 +57,31 @@ class Alone:
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         """Clip the gradient of the whole batch and take the optimiser's step; the gradient's norm,
-        and the loss of the whole batch. Nothing is changed when the norm is no finite number."""
+        and the loss of the whole batch. Nothing is changed when one of them is no finite number."""
         norm = mg.optim.clip_grad_norm(optimizer.parameters, clip)
-        if math.isfinite(norm):
+        if math.isfinite(norm + loss):
             optimizer.step()
         return norm, loss
 
     def stopped(self) -> bool:
-        """Whether all workers are to end their training now."""
-        return False
+        """Whether all workers are to end their training after this step."""
+        return self.stop.asked
 
-    def give_up(self, error: Exception) -> None:
+    def give_up(self, error: BaseException) -> None:
         """Called before an error ends this worker, so that no other waits for it for ever."""
 
 
 class Group(Alone):
-    """Several workers. A subclass says how a flat gradient is summed over all of them."""
+    """Several workers. A subclass says how a flat gradient is summed over all of them, and with it
+    the wish to stop: so all of them end after the same step."""
 
-    def __init__(self, rank: int, size: int):
+    def __init__(self, rank: int, size: int, stop: Stop | None = None):
+        super().__init__(stop)
         self.rank, self.size = rank, size
+        self.stopping = False
+
+    def stopped(self) -> bool:
+        return self.stopping
 
     def share(self, batch: Batch) -> tuple[Batch | None, float]:
         rows = slice(self.rank, None, self.size)
@@ -71,12 +92,14 @@ class Group(Alone):
 class ProcessGroup(Group):
     """Workers on one machine. The parameters lie in one flat buffer in shared memory, of which each
     worker updates its own stretch: so the work of the optimiser is divided too. Gradients are
-    summed in the order of the workers, which makes the result the same every time."""
+    summed in the order of the workers, which makes the result the same every time.
 
-    def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Any):
-        super().__init__(rank, size)
-        self.memory, self.barrier, self.stop = memory, barrier, stop
-        self.stopping = False
+    Nobody waits at the barrier for ever: if one worker ends too early, the parent ends all; and if
+    the parent does, each sees to its own end (see `run_workers`)."""
+
+    def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Stop):
+        super().__init__(rank, size, stop)
+        self.memory, self.barrier = memory, barrier
         self.parent = os.getpid()  # it is made there, before the worker is
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
@@ -97,43 +120,47 @@ class ProcessGroup(Group):
         g = self.gradients[0, self.stretch]  # nobody else writes to this stretch
         for other in self.gradients[1:]:
             g += other[self.stretch]
-        self.figures[:, self.rank] = np.vdot(g, g), loss, self.stop.is_set()
+        self.figures[:, self.rank] = np.vdot(g, g), loss, self.stop.asked
         self.barrier.wait()  # all figures are there
-        square, loss, self.stopping = self.figures.sum(axis=1).tolist()
+        square, loss, stopping = self.figures.sum(axis=1).tolist()
+        self.stopping = stopping > 0
         norm = math.sqrt(square) if square >= 0 else square  # NaN stays NaN
-        if math.isfinite(norm):
+        if math.isfinite(norm + loss):
             g *= min(1.0, clip / norm) if norm else 1.0
             _scatter(optimizer, self.gradients[0], self.mine)
             optimizer.step()
         self.barrier.wait()  # all parameters are there
         return norm, loss
 
-    def stopped(self) -> bool:
-        if os.getppid() != self.parent:
-            sys.exit("the process that started this worker is gone")
-        return bool(self.stopping)
-
 
 class MPIGroup(Group):
     """Workers that `mpiexec` started, perhaps on several machines; each has all the parameters."""
 
-    def __init__(self, communicator: Any):
-        super().__init__(communicator.Get_rank(), communicator.Get_size())
-        self.communicator = communicator
+    def __init__(self, mpi: Any, stop: Stop | None = None):
+        self.mpi, self.communicator = mpi, mpi.COMM_WORLD
+        super().__init__(self.communicator.Get_rank(), self.communicator.Get_size(), stop)
+
+    def of_first(self, value: T) -> T:
+        return self.communicator.bcast(value)
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         self.gradient = np.empty_like(optimizer.flat)
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         _gather(optimizer, self.gradient)
-        self.communicator.Allreduce(MPI.IN_PLACE, self.gradient)
+        self.communicator.Allreduce(self.mpi.IN_PLACE, self.gradient)
         _scatter(optimizer, self.gradient, range(len(optimizer.parameters)))
-        norm, _ = super().step(optimizer, clip, loss)
-        return norm, self.communicator.allreduce(loss)
+        figures = np.array([loss, self.stop.asked])
+        self.communicator.Allreduce(self.mpi.IN_PLACE, figures)
+        loss, stopping = figures.tolist()
+        self.stopping = stopping > 0
+        return super().step(optimizer, clip, loss)
 
-    def give_up(self, error: Exception) -> None:
-        print(f"minitransformer: {error}", file=sys.stderr, flush=True)
-        self.communicator.Abort(2)
+    def give_up(self, error: BaseException) -> None:
+        if self.rank:
+            time.sleep(3)  # where all fail alike, the first speaks, and ends the others
+        show(f"minitransformer: {reason(error)}", to="stderr")
+        self.communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 2)
 
 
 def _gather(optimizer: mg.optim.Optimizer, flat: np.ndarray) -> None:
@@ -150,69 +177,107 @@ def _scatter(optimizer: mg.optim.Optimizer, flat: np.ndarray, members: Iterable[
         p.grad = mg.Tensor(flat[optimizer.slices[i]].reshape(p.shape))
 
 
-def started_by_mpi() -> Alone:
-    """The MPIGroup of this process, when `mpiexec` started several, else Alone."""
-    if MPI is None or MPI.COMM_WORLD.Get_size() == 1:
-        return Alone()
-    return MPIGroup(MPI.COMM_WORLD)
+def started_by_mpi(stop: Stop | None = None) -> Alone:
+    """The MPIGroup of this process, when `mpiexec` started several, else Alone.
+
+    MPI is asked nowhere else: to import it starts it, which takes time and shared memory, and ends
+    the process where that cannot be had."""
+    if any(name.startswith(LAUNCHERS) for name in os.environ):
+        with suppress(ImportError, RuntimeError):  # not installed, or without the library it calls
+            from mpi4py import MPI  # noqa: PLC0415
+
+            if MPI.COMM_WORLD.Get_size() > 1:
+                return MPIGroup(MPI, stop)
+    return Alone(stop)
 
 
 def run_workers(
-    count: int, parameters: Iterable[mg.Parameter], work: Callable[[Alone], None]
+    count: int,
+    parameters: Iterable[mg.Parameter],
+    work: Callable[[Alone], None],
+    stop: Stop | None = None,
 ) -> None:
     """Run `work(group)` in `count` processes, which share memory for the `parameters`.
 
-    Returns when all have ended. Raises ChildProcessError when one of them died, after ending the
-    others, and KeyboardInterrupt after all have finished the step at which Ctrl-C came.
+    Returns when all have ended; `stop` ends them after a step. Raises ChildProcessError when one of
+    them died. Whatever happens here, no worker is left: those that run are killed, which harms
+    nothing, since files are written whole or not at all; and if this process itself is killed, each
+    of them notices and ends.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise ValueError("several workers need processes that can fork, which this system has not")
     context = multiprocessing.get_context("fork")  # the workers inherit model, data and memory
     size = sum(p.data.nbytes for p in parameters)
     memory = [mmap.mmap(-1, n) for n in (size, count * size, 3 * count * 8)]
-    barrier, stop, said = context.Barrier(count), context.Event(), context.SimpleQueue()
-    workers = [
-        context.Process(
-            target=_worker,
-            args=(ProcessGroup(rank, count, memory, barrier, stop), work, said),
-            daemon=True,
-        )
-        for rank in range(count)
-    ]
+    barrier, stop = context.Barrier(count), stop or Stop()
+    settle_streams()  # what waits in them would be written by each worker once more
+    running: dict[Any, Any] = {}  # what a worker says before it ends: the worker
     try:
-        for process in workers:
-            process.start()
-        _wait_for(workers, stop, said)
+        for rank in range(count):
+            group = ProcessGroup(rank, count, memory, barrier, stop)
+            hears, says = context.Pipe(duplex=False)
+            process = context.Process(target=_worker, args=(group, work, says), daemon=True)
+            running[hears] = process
+            _start(process)
+            says.close()  # so that it is closed everywhere when the worker ends
+        _wait_for(dict(running))
     finally:
-        _end_all(workers)
+        started = [process for process in running.values() if process.pid]
+        for process in started:
+            process.kill()
+        for process in started:
+            process.join()
 
 
-def _worker(group: ProcessGroup, work: Callable[[Alone], None], said: Any) -> None:
+def _start(process: Any) -> None:
+    try:
+        process.start()
+    except OSError as error:
+        raise type(error)(
+            f"a worker could not be started: {error.strerror or error}. Try fewer --workers, or "
+            "see what limits processes here (ulimit -u)"
+        ) from error
+
+
+def _worker(group: ProcessGroup, work: Callable[[Alone], None], says: Any) -> None:
     """What runs in each process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
+    threading.Thread(target=_end_with, args=(group.parent,), daemon=True).start()
+    group.stop.listen()
+    tqdm.set_lock(threading.RLock())  # its own lock would be shared, and kept by one that is killed
     try:
         work(group)
     except Exception as error:
-        said.put(str(error))
+        says.send(reason(error))
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(1)
+    finally:
+        settle_streams()
 
 
-def _wait_for(workers: list[Any], stop: Any, said: Any) -> None:
-    running = {process.sentinel: process for process in workers}
+def _end_with(parent: int) -> None:
+    """End this worker when its parent is gone, wherever it is and whatever it waits for.
+
+    By looking, since that can miss nothing: the end of a pipe is not seen while any other process
+    holds it open, and Linux's signal of a parent's death is that of the thread that forked."""
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    os._exit(1)
+
+
+def _wait_for(running: dict[Any, Any]) -> None:
+    """Return when all of these have ended well."""
     while running:
-        try:
-            ended = connection.wait(list(running))
-        except KeyboardInterrupt:
-            stop.set()
-            continue
-        for sentinel in ended:
-            process = running.pop(sentinel)
-            process.join()
-            if process.exitcode:
-                why = said.get() if not said.empty() else _describe(process)
+        ready: list[Any] = connection.wait(list(running))
+        for hears in ready:
+            process = running.pop(hears)
+            try:
+                why = hears.recv()
+            except (EOFError, OSError):  # it has said nothing, or was killed while it did
+                process.join()
+                why = _describe(process) if process.exitcode else None
+            if why:
                 raise ChildProcessError(why)
-    if stop.is_set():
-        raise KeyboardInterrupt
 
 
 def _describe(process: Any) -> str:
@@ -222,11 +287,3 @@ def _describe(process: Any) -> str:
         f"a worker (process {process.pid}) {how}, so the training was stopped; "
         "the weights of the last validation are kept"
     )
-
-
-def _end_all(workers: list[Any]) -> None:
-    for process in workers:
-        if process.is_alive():
-            process.terminate()
-    for process in workers:
-        process.join()

@@ -5,6 +5,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..fields import (
     ABOVE_0,
     COUNT,
@@ -16,6 +18,7 @@ from ..fields import (
     kept,
     one_of,
     setting,
+    settings_of,
 )
 from ..models.config import SIZES
 
@@ -64,7 +67,7 @@ class TrainingSettings:
         default=8, metadata=setting(COUNT, "how often the model is tried while it learns")
     )
     validation_examples: int = field(
-        default=200, metadata=setting(COUNT, "held-out sentences that it is tried on")
+        default=200, metadata=setting(COUNT, "held-out sentences that it is tried on, or all")
     )
     workers: int = field(
         default=1, metadata=setting(COUNT, "processes that divide each batch among them")
@@ -81,6 +84,8 @@ class TrainingSettings:
     )
 
     def __post_init__(self) -> None:
+        for each in settings_of(self):
+            object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
         if self.lr is not None and self.lr_scale != 1:
             raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")
@@ -100,3 +105,10 @@ class TrainingSettings:
     def to_json(self) -> dict[str, Any]:
         """The settings that are recorded with a run: those by which it can be repeated."""
         return kept(self)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as a number of Python's, which JSON knows."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -3,7 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
 from typing import ParamSpec, Protocol
 
@@ -12,16 +13,19 @@ import numpy as np
 import minigrad as mg
 
 from .. import tasks
+from ..files import Claim, naming
 from ..models.kinds import KINDS
 from ..models.layers import Dropout
 from ..models.seq2seq import Seq2Seq
-from ..run import CONFIG, WEIGHTS, Run, load_weights
+from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
+from ..streams import show
 from ..text.batching import Batch, Pair, shuffled_batches
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
 from .parallel import Alone, run_workers, started_by_mpi
 from .settings import MODEL_DEFAULTS, TrainingSettings
+from .stopping import Stop
 from .threads import blas, using_threads
 
 P = ParamSpec("P")
@@ -72,36 +76,47 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
     """Train a model on a task, and return the Run with the trained model.
 
     `task` is a name or a Task, `folder` that of the run (default: a new one under runs/); the rest
-    are the fields of TrainingSettings. Ctrl-C ends the training and keeps what was trained.
+    are the fields of TrainingSettings. Ctrl-C and SIGTERM end the training after the step it is in,
+    and keep what was trained; the second time they end it at once.
 
     The same seed on the same machine gives the same weights, bit for bit. Raises FileExistsError
-    when the folder holds a run already, ValueError for settings that make no sense,
-    FloatingPointError when the loss is no longer a number, and with several workers
-    ChildProcessError when one of them fails.
+    when the folder holds a run already, or another training writes into it, ValueError for settings
+    that make no sense, FloatingPointError when loss or weights are no longer finite numbers, and
+    with several workers ChildProcessError when one of them fails.
     """
     task = tasks.get(task) if isinstance(task, str) else task
     settings = settings.decided(task.steps)
-    group = started_by_mpi()
+    stop = Stop()
+    group = started_by_mpi(stop)
     try:
-        run, pairs, validation_pairs, rng = _prepare(task, folder, settings, group)
+        with stop.listening(), ExitStack() as claims:
+            _check(folder, settings, group)
+            first = group.rank == 0
+            mine = claims.enter_context(_claimed(folder, task)) if first else Path()
+            run, pairs, validation_pairs, rng = _prepare(task, group.of_first(mine), settings)
 
-        def work(group: Alone) -> None:
-            learn(run, settings, pairs, validation_pairs, rng, group)
-            if group.rank == 0:
-                run.save_weights()
+            def work(group: Alone) -> None:
+                learn(run, settings, pairs, validation_pairs, rng, group)
+                if group.rank == 0:
+                    run.save()
 
-        try:
-            if settings.workers > 1:
-                run_workers(settings.workers, run.model.parameters(), work)
-            else:
-                work(group)
-        except KeyboardInterrupt:
-            print(f"\nStopped by Ctrl-C; what was trained so far is kept in {run.folder}")
-            if settings.workers == 1:
-                run.save_weights()
-        if settings.workers > 1:  # this process only waited for those that trained
-            load_weights(run.model, run.folder / WEIGHTS)
-    except Exception as error:
+            try:
+                with stop.after_a_step():
+                    if settings.workers > 1:
+                        run_workers(settings.workers, run.model.parameters(), work, stop)
+                    else:
+                        work(group)
+            except KeyboardInterrupt:  # at once
+                stop.ask()
+                if settings.workers == 1 and group.size == 1:
+                    run.save()
+                elif group.size > 1 or not (run.folder / CONFIG).exists():
+                    raise
+            if stop.asked and first:
+                show(f"\nStopped by {stop.by}; what was trained so far is kept in {run.folder}")
+            if settings.workers > 1:  # this process only waited for those that trained
+                load_weights(run.model, run.folder / WEIGHTS)
+    except BaseException as error:
         group.give_up(error)
         raise
     run.model.eval()
@@ -119,7 +134,7 @@ def learn(
     """The training of one worker, on pairs of ids; the first worker has listeners."""
     model, config, steps = run.model, run.model.config, settings.steps
     assert steps and settings.warmup_steps  # `train` has decided both
-    _give_own_randomness(model, group.rank)
+    _give_own_randomness(model, settings.seed, group.rank)
     optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
     schedule = mg.optim.WarmupSchedule(
         optimizer, config.d_model, settings.warmup_steps, settings.scale(config.d_model)
@@ -132,11 +147,14 @@ def learn(
     first, pace = group.rank == 0, Pace()
     hidden = settings.quiet or not first
     with (
+        np.errstate(all="ignore"),  # what diverges is looked for, and said in a sentence
         using_threads(processes, config.d_model, settings.threads),
         ProgressBar(steps, pace, hidden) as bar,
     ):
         listeners: list[Listener] = []
         if first:
+            with naming(run.folder / LOG):  # one of a training that ended before it kept anything
+                (run.folder / LOG).unlink(missing_ok=True)
             run.add_to_log(step=0, workers=processes, **blas())
             listeners = [
                 pace,
@@ -154,19 +172,29 @@ def learn(
                 break
 
 
+def _check(folder: str | Path | None, settings: TrainingSettings, group: Alone) -> None:
+    """Raise ValueError for what cannot be, before anything is made."""
+    if folder == "":
+        raise ValueError('"" names no folder: name one, or leave it out for a new one under runs/')
+    if settings.workers > 1 and group.size > 1:
+        raise ValueError(
+            f"mpiexec started {group.size} workers, and --workers {settings.workers} asks for more "
+            "in each of them: give only one of the two"
+        )
+
+
 def _prepare(
-    task: tasks.Task, folder: str | Path | None, settings: TrainingSettings, group: Alone
+    task: tasks.Task, folder: Path, settings: TrainingSettings
 ) -> tuple[Run, Sequence[Pair], Sequence[Pair], np.random.Generator]:
     """The Run of a new model, the data as pairs of ids (for training and for validation), and the
-    generator of the order of batches. The same in every worker; the first one writes."""
-    first = group.rank == 0
-    folder = _new_folder(folder, task) if first else Path(folder or "runs")
+    generator of the order of batches. The same in every worker."""
     data_rng, model_rng, batch_rng = (
         np.random.default_rng(sequence)
         for sequence in np.random.SeedSequence(settings.seed).spawn(3)
     )
     texts = task.examples("train", settings.train_examples, data_rng)
-    validation_texts = task.examples("validation", settings.validation_examples, data_rng)
+    available = task.available("validation", settings.validation_examples)
+    validation_texts = task.examples("validation", max(1, available), data_rng)
     shared = settings.model.get("tie_embeddings", False)
     source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
     kind = KINDS["transformer"]
@@ -176,18 +204,21 @@ def _prepare(
         len(target_vocab),
         **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.model},
     )
+    if config.tie_embeddings and source_vocab.tokens != target_vocab.tokens:
+        raise ValueError(
+            "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
+            f'those of the task "{task.name}" have as many tokens, but not the same ones'
+        )
     model = kind.model(config, model_rng)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
-    if first:
-        run.save()
     return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
 
 
-def _give_own_randomness(model: Seq2Seq, rank: int) -> None:
+def _give_own_randomness(model: Seq2Seq, seed: int, rank: int) -> None:
     """Let each worker but the first drop other entries than the first does."""
     for i, module in enumerate(model.modules()):
         if rank and isinstance(module, Dropout):
-            module.rng = np.random.default_rng([rank, i])
+            module.rng = np.random.default_rng([seed, rank, i])
 
 
 def _endless(pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -196,14 +227,22 @@ def _endless(pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator) -
         yield from shuffled_batches(pairs, batch_size, rng)
 
 
-def _new_folder(folder: str | Path | None, task: tasks.Task) -> Path:
-    """The folder of a new run: the one asked for, or the first of runs/TASK, runs/TASK-2, ... that
-    does not exist."""
-    if folder is not None:
-        if (Path(folder) / CONFIG).exists():
+@contextmanager
+def _claimed(folder: str | Path | None, task: tasks.Task) -> Iterator[Path]:
+    """The folder of a new run, claimed: the one asked for, or the first of runs/TASK, runs/TASK-2,
+    ... that this process can make."""
+    with Claim(Path(folder)) if folder is not None else _new_folder(task) as claimed:
+        if (claimed / CONFIG).exists():
             raise FileExistsError(f"{folder} holds a run already: name another folder for this one")
-        return Path(folder)
-    number = 1
-    while (folder := Path("runs", task.name if number == 1 else f"{task.name}-{number}")).exists():
-        number += 1
-    return folder
+        yield claimed
+
+
+def _new_folder(task: tasks.Task) -> Claim:
+    runs = Path("runs")
+    with naming(runs):
+        runs.mkdir(exist_ok=True)
+    numbers = count(1)
+    while True:
+        number = next(numbers)
+        with suppress(FileExistsError):
+            return Claim(runs / (task.name if number == 1 else f"{task.name}-{number}"), new=True)

@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import ENVIRONMENT, PYTHON, of_folder, started, wait_until
+from processes import SMALL as SMALL_RUN
 
 import minitransformer as mt
 
-ROOT = Path(__file__).parents[2]
+MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 # Adam divides each gradient by its own size, so where one is nearly zero its rounding error becomes
 # a step of full length. In twelve steps of a warm-up a weight moves by 3e-3 at the most.
 ROUNDING = 1e-4
@@ -65,14 +66,6 @@ def test_more_workers_than_sentences_in_a_batch_is_no_problem(tmp_path):
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=ROUNDING)
 
 
-def wait_until(condition):
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise TimeoutError("it did not happen within half a minute")
-
-
 def test_a_worker_that_dies_ends_the_run_with_a_sentence_and_a_good_checkpoint(tmp_path):
     before = children()
 
@@ -86,26 +79,6 @@ def test_a_worker_that_dies_ends_the_run_with_a_sentence_and_a_good_checkpoint(t
         trained(tmp_path / "run", workers=2, steps=100_000, validations=20_000)
     killer.join()
     assert children() <= before
-    assert isinstance(mt.load(tmp_path / "run").translate("abc")[0], str)
-
-
-def test_ctrl_c_ends_all_workers_and_keeps_what_was_trained(tmp_path):
-    command = [sys.executable, "-m", "minitransformer", "train", "reverse", "--size", "tiny"]
-    process = subprocess.Popen(
-        [*command, "--workers", "2", "--steps", "100000", "--run", tmp_path / "run"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # a terminal's Ctrl-C goes to the whole group, as here
-    )
-    log = tmp_path / "run" / "log.jsonl"
-    wait_until(lambda: log.exists() and '"loss"' in log.read_text())
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert "Stopped by Ctrl-C" in out
-    assert not pgrep("-g", str(process.pid))
     assert isinstance(mt.load(tmp_path / "run").translate("abc")[0], str)
 
 
@@ -123,24 +96,50 @@ def test_the_log_says_workers_and_threads(tmp_path):
 
 def mpi(count, *arguments):
     pytest.importorskip("mpi4py")
-    mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if mpiexec is None:
+    if MPIEXEC is None:
         pytest.skip("no mpiexec: pip install mpich")
-    command = [mpiexec, "-n", str(count), sys.executable, "-m", "minitransformer", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    command = [MPIEXEC, "-n", str(count), *PYTHON, *arguments]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
 
 
 def test_workers_under_mpiexec_give_the_weights_of_one_up_to_rounding(tmp_path):
     for count in (1, 2):
         folder = tmp_path / str(count)
-        settings = ["--size", "tiny", "--steps", "12", "--batch-size", "15", "--run", folder]
+        settings = [*SMALL_RUN, "--steps", 12, "--validations", 1, "--run", folder]
         done = mpi(count, "train", "reverse", *map(str, settings))
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("The run is in") == 1
     alone, together = (mt.load(tmp_path / count).model.state_dict() for count in ("1", "2"))
     for name in alone:
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_all_under_mpiexec_after_one_step_and_the_first_keeps_it(number, tmp_path):
+    pytest.importorskip("mpi4py")
+    if MPIEXEC is None:
+        pytest.skip("no mpiexec: pip install mpich")
+    folder, settings = tmp_path / "run", [*SMALL_RUN, "--steps", 100_000]
+    before = [MPIEXEC, "-n", "2"]
+    process = started("train", "reverse", *settings, "--run", folder, before=before, cwd=tmp_path)
+    log = folder / "log.jsonl"
+    wait_until(lambda: log.exists() and '"loss"' in log.read_text())
+    process.send_signal(getattr(signal, number))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.count("Stopped by") == 1
+    assert "Traceback" not in err
+    assert isinstance(mt.load(folder).translate("abc")[0], str)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]  # nothing of the others
+    wait_until(lambda: not of_folder(folder))
+
+
+def test_workers_within_workers_are_refused(tmp_path):
+    done = mpi(2, "train", "reverse", "--workers", "2", "--run", str(tmp_path / "run"))
+    assert done.returncode != 0
+    assert "mpiexec started 2 workers, and --workers 2 asks for more" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_error_of_one_worker_ends_all_under_mpiexec(tmp_path):

@@ -2,8 +2,11 @@ import itertools
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -361,6 +364,85 @@ def test_two_that_write_one_file_at_once_do_not_mix(tmp_path):
     write_whole(path, write)
     assert path.read_bytes() == b"the outer one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# A log that was cut off.
+
+
+@pytest.mark.parametrize("half", ['{"step": 3, "lo', "{", "\0\0\0", '"step"', "\ud800"])
+def test_a_half_written_line_of_the_log_is_left_out(half, run_folder):
+    loaded = load(run_folder)
+    before = loaded.log()
+    with open(run_folder / LOG, "ab") as file:
+        file.write(half.encode("utf-8", "surrogatepass"))
+    assert loaded.log() == before
+    loaded.add_to_log(step=4, loss=0.5)  # by one that goes on
+    assert loaded.log() == [*before, {"step": 4, "loss": 0.5}]
+
+
+# Not allowed to read, not enough memory: the file may be in the best of health.
+
+
+@pytest.fixture
+def without_permission(trained, tmp_path_factory):
+    """A copy of the run in a folder of its own, and what takes away the right to read in it."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    run = shutil.copytree(trained.folder, folder / "run")
+    user = os.geteuid()
+
+    def forbid(path):
+        path.chmod(0)
+        if user == 0:  # who may read everything
+            os.seteuid(65534)
+
+    yield run, forbid
+    os.seteuid(user)
+    for path in (run, *run.iterdir()):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, LOG])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(name, without_permission):
+    run, forbid = without_permission
+    forbid(run / name)
+    with pytest.raises(PermissionError) as caught:
+        load(run).log()
+    assert str(caught.value) == (
+        f"{run / name} cannot be read: Permission denied. Its owner can let you (chmod)"
+    )
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_missing(without_permission):
+    run, forbid = without_permission
+    forbid(run)
+    with pytest.raises(PermissionError, match="config.json cannot be read: Permission denied"):
+        load(run)
+
+
+def test_too_little_memory_for_weights_is_not_called_damage(run_folder, monkeypatch):
+    def too_little(*args, **kwargs):
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr(np, "load", too_little)
+    said = refused(run_folder, WEIGHTS, "there is not enough memory, or it is damaged (Unable")
+    assert "train the run again" not in said
+
+
+def test_a_configuration_of_a_model_that_no_memory_holds_is_said(run_folder):
+    model = json.loads((run_folder / CONFIG).read_text())["model"]
+    change(run_folder / CONFIG, model={**model, "d_ff": 10**14})
+    refused(run_folder, CONFIG, "not enough memory")
+
+
+def test_nested_json_is_damage(run_folder):
+    (run_folder / CONFIG).write_text("[" * 100_000)
+    refused(run_folder, CONFIG, "damaged")
+
+
+def test_a_file_is_no_folder(run_folder):
+    refused(run_folder / WEIGHTS, "it is a file", error=FileNotFoundError)
 
 
 # What a model cannot read.

@@ -3,12 +3,13 @@ import math
 
 import numpy as np
 import pytest
-from toy_models import quick_train, same_weights
+from toy_models import quick_train, same_weights, toy_model
 
 import minitransformer as mt
-from minitransformer import TrainingSettings, tasks
-from minitransformer.run import CONFIG, WEIGHTS, load
-from minitransformer.training import loop, trainer
+from minitransformer import TrainingSettings, cli, tasks
+from minitransformer.run import CONFIG, LOG, WEIGHTS, load
+from minitransformer.training import listeners, loop, trainer
+from minitransformer.training.metrics import Evaluation
 
 
 def losses(run):
@@ -199,6 +200,114 @@ def test_a_training_that_diverges_says_so_and_what_to_try(tmp_path):
     assert "\n" not in said
 
 
+def huge_step(folder, **settings):
+    return quick_train(
+        folder, steps=1, validations=1, clip=1e30, warmup_steps=1, cooldown=0.0, **settings
+    )
+
+
+def test_a_training_that_diverges_at_its_last_step_says_so_and_logs_no_nan(tmp_path):
+    with pytest.raises(FloatingPointError, match="after step 1 the validation loss is .*--lr-scal"):
+        huge_step(tmp_path / "run", lr_scale=1e30)
+    assert not (tmp_path / "run" / WEIGHTS).exists()
+    log = (tmp_path / "run" / LOG).read_text()
+    assert '"loss"' in log
+    assert "nan" not in log.lower() and "inf" not in log.lower()
+
+
+def test_weights_that_are_no_numbers_are_never_kept(run_folder, monkeypatch, tmp_path):
+    run, before = load(run_folder), (run_folder / WEIGHTS).read_bytes()
+    run.model.output.bias.data[0] = np.inf
+    with pytest.raises(FloatingPointError, match="not all weights in output.bias are finite num"):
+        run.save()
+    assert (run_folder / WEIGHTS).read_bytes() == before
+    good = Evaluation(1.0, 0.5, [[]] * 10)
+    monkeypatch.setattr(listeners, "evaluate", lambda *args: good)  # which sees only some of them
+    with pytest.raises(FloatingPointError, match="not all weights"):
+        huge_step(tmp_path / "new", lr_scale=1e300)
+
+
+def test_figures_that_json_has_no_word_for_are_not_logged(run_folder):
+    run = load(run_folder)
+    before = (run_folder / LOG).read_bytes()
+    for figure in (math.nan, math.inf):
+        with pytest.raises(ValueError):
+            run.add_to_log(step=1, loss=figure)
+    assert (run_folder / LOG).read_bytes() == before
+
+
+# Few examples.
+
+
+@pytest.mark.parametrize("largest", [999, 99, 30])
+def test_a_task_with_few_examples_is_validated_on_those_it_has(largest, tmp_path, given_to_learn):
+    task = tasks.get("numbers", largest=largest)
+    mt.train(task, tmp_path / "run", size="tiny", train_examples=500, quiet=True)
+    validated = len(given_to_learn["validation_pairs"])
+    assert validated == task.available("validation", 10_000) > 0
+    kinds = {"pairs": "train", "validation_pairs": "validation"}
+    run = given_to_learn["run"]
+    for name, split in kinds.items():
+        known = {n: tuple(run.source_vocab.encode(task.pair(n)[0])) for n in task.every()}
+        allowed = {ids for n, ids in known.items() if task.split_of(n) == split}
+        assert {tuple(source) for source, _ in given_to_learn[name]} <= allowed
+
+
+def test_with_few_examples_the_command_ends_well_though_their_words_may_be_unknown(
+    tmp_path, capsys
+):
+    for largest in (999, 30):
+        arguments = f"train numbers --option largest={largest} --size tiny --steps 1".split()
+        assert cli.main([*arguments, "--run", str(tmp_path / str(largest))]) == 0
+        assert load(tmp_path / str(largest)).log()
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "unknown to this model" in printed.out or "Pictures: " in printed.out
+
+
+def test_a_task_without_any_example_for_validation_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has 0 different examples for validation"):
+        mt.train(tasks.get("copy", symbols=1, longest=3), tmp_path / "run", quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Settings that do what they say.
+
+
+def test_dropout_of_every_worker_depends_on_the_seed():
+    drawn = []
+    for seed in (0, 1):
+        for rank in (0, 1, 2):
+            model = toy_model(dropout=0.5)
+            trainer._give_own_randomness(model, seed, rank)
+            generators = [m.rng for m in model.modules() if isinstance(m, mt.Dropout)]
+            drawn.append(tuple(rng.random() for rng in generators))
+    of_workers = [each for i, each in enumerate(drawn) if i % 3]  # the first has the model's own
+    assert len(set(of_workers)) == 4
+    assert len({number for each in of_workers for number in each}) == 4 * len(of_workers[0])
+
+
+def test_one_matrix_for_two_vocabularies_is_refused_though_they_have_one_size(tmp_path):
+    class Shout(type(tasks.get("copy"))):
+        def pair(self, example):
+            return example, example.upper()
+
+    model = {"tie_embeddings": True}
+    with pytest.raises(ValueError, match="need one vocabulary; those of the task .* as many token"):
+        mt.train(Shout(symbols=5), tmp_path / "run", model=model, size="tiny", quiet=True)
+    assert list(tmp_path.iterdir()) == []
+    quick_train(tmp_path / "run", "copy", steps=1, model=model)  # here they are the same
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match='"" names no folder: name one, or leave it out'):
+        quick_train("")
+    with pytest.raises(ValueError, match='"" names no folder'):
+        load("")
+    assert list(tmp_path.iterdir()) == []
+
+
 # Folders.
 
 
@@ -252,11 +361,24 @@ def test_settings_that_make_no_sense_leave_no_folder_behind(tmp_path):
         ("label_smoothing", 1.0),
         ("label_smoothing", -0.1),
         ("seed", -1),
+        *((name, True) for name in ("steps", "workers", "seed", "lr_scale", "cooldown")),
+        ("lr_scale", math.inf),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_with_what_it_should_be(name, value):
     with pytest.raises(ValueError, match=f"training: {name} has to be .*, not {value}"):
         TrainingSettings(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    numbers = {"steps": np.int64(2), "batch_size": np.uint8(7), "seed": np.int32(3)}
+    numbers |= {"lr_scale": np.float32(0.5), "clip": np.float64(2.0)}
+    model = {"d_ff": np.int64(9), "dropout": np.float32(0.25)}
+    run = quick_train(tmp_path / "run", **numbers, model=model)
+    loaded = load(run.folder)
+    assert {name: loaded.settings[name] for name in numbers} == numbers
+    assert {type(loaded.settings[name]) for name in numbers} == {int, float}
+    assert (loaded.model.config.d_ff, loaded.model.config.dropout) == (9, 0.25)
 
 
 def test_the_defaults_are_settings_that_make_sense():
