@@ -15,6 +15,7 @@ from ..fields import (
     YES_OR_NO,
     Must,
     check,
+    is_number,
     kept,
     one_of,
     setting,
@@ -23,7 +24,9 @@ from ..fields import (
 from ..models.config import SIZES
 
 MODEL_DEFAULTS = {"dropout": 0.0}  # where a toy wants another model than the paper's
-A_PART = Must("a part of the steps, from 0 to 1", lambda value: 0 <= value <= 1, float)
+A_PART = Must(
+    "a part of the steps, from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1, float
+)
 FIELDS = Must("a dictionary of its fields", lambda value: isinstance(value, dict), dict)
 
 

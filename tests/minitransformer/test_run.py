@@ -433,7 +433,7 @@ def test_too_little_memory_for_weights_is_not_called_damage(run_folder, monkeypa
 def test_a_configuration_of_a_model_that_no_memory_holds_is_said(run_folder):
     model = json.loads((run_folder / CONFIG).read_text())["model"]
     change(run_folder / CONFIG, model={**model, "d_ff": 10**14})
-    refused(run_folder, CONFIG, "not enough memory")
+    refused(run_folder, CONFIG, "GB of memory, and this machine has")
 
 
 def test_nested_json_is_damage(run_folder):

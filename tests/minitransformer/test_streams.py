@@ -8,9 +8,9 @@ import pytest
 from processes import ENVIRONMENT, PYTHON, started
 from toy_models import quick_train
 
+from minitransformer import streams
 from minitransformer.run import load
 from minitransformer.streams import reason, settle_streams, show
-from minitransformer.training import showing
 from minitransformer.training.listeners import Pace, ProgressBar
 from minitransformer.training.loop import Step
 from minitransformer.training.parallel import LAUNCHERS
@@ -130,7 +130,7 @@ def test_a_stream_that_failed_is_replaced_by_one_that_leads_nowhere(monkeypatch)
     show("x")
     print("nobody reads this")
     assert settle_streams() == []
-    assert not showing.is_terminal(sys.stdout)
+    assert not streams.is_terminal(sys.stdout)
 
 
 @pytest.mark.parametrize(
