@@ -7,12 +7,14 @@ import importlib.util
 import os
 import shutil
 import warnings
+import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..tensor import Tensor
-from .graph import Cluster, Graph, GraphNode, local
+from .graph import Cluster, Edge, Graph, GraphNode, local
+from .layout import LEAVES, below_titles, cut_arrows, effort, titles_entered
 from .trace import graph_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ MISSING = (
     "(the dot program)"
 )
 
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 INK, GREY = "#1F2933", "#5F6B76"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
 GRAPH = {"nodesep": "0.25", "ranksep": "0.3", "newrank": "true"}  # newrank: ranks across clusters
@@ -38,6 +41,10 @@ LOOK = {
     "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
     "constant": {"shape": "box", "style": "dashed", "color": GREY},
 }
+# What is drawn again, where an arrow to the place it stands would be too long.
+AGAIN = {"shape": "box", "style": "dashed", "color": GREY, "fontcolor": GREY}
+TITLE = {"shape": "plain", "margin": "0", "class": "title"}
+UNSEEN = {"style": "invis", "weight": "1"}
 LOOK["input"]["margin"] = "0.02,0.01"  # an ellipse is roomy by itself
 CLUSTER = {"style": "rounded,filled", "color": "#9AA7B3", "labeljust": "l"}
 TINTS = ("#F5F7F9", "#EBEFF3", "#E1E7ED", "#D7DFE7")  # of clusters, outermost first
@@ -93,7 +100,11 @@ def draw(
 
     `depth` is how many levels of module calls are drawn open (None: all of them); `direction` is
     "TB" (from top to bottom) or "LR" (from left to right). With `saved` each op says which arrays
-    it keeps for backward. Raises RuntimeError where backward has freed the graph.
+    it keeps for backward. Of a tensor that nothing was recorded of, the picture says so; raises
+    RuntimeError where backward has freed the graph.
+
+    A large graph is laid out with less care, so that it is there in seconds; and an arrow that is
+    too long to follow is cut: what it comes from is drawn again, dashed, where it is used.
     """
     if not isinstance(tensor, (Tensor, Graph)):
         raise TypeError(f"draw takes a Tensor or a Graph, not {type(tensor).__name__}")
@@ -104,34 +115,61 @@ def draw(
         graph = graph.fold(depth)
     import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
 
+    cut = cut_arrows(graph)
     digraph = graphviz.Digraph(
-        graph_attr={**FONT, "rankdir": direction, **GRAPH}, node_attr=NODE, edge_attr=EDGE
+        graph_attr={**FONT, "rankdir": direction, **GRAPH, **effort(graph, cut)},
+        node_attr=NODE,
+        edge_attr=EDGE,
     )
-    add_cluster(digraph, graph.root, "cluster", saved, graph.output)
-    add_edges(digraph, graph)
+    if graph.output.kind in LEAVES:
+        lines = (regular(line, 11) for line in why_empty(graph.output))
+        digraph.attr(label=f"<{'<br/>'.join(lines)}>")
+    names = {cluster: f"cluster_{i}" for i, cluster in enumerate(graph.root.walk())}
+    add_cluster(digraph, graph.root, names, saved, graph.output)
+    add_edges(digraph, graph, cut)
+    for cluster, inside in below_titles(graph).items():
+        for node, rows in inside:
+            below = title_of(names[node]) if isinstance(node, Cluster) else node.id
+            digraph.edge(title_of(names[cluster]), below, minlen=str(rows), **UNSEEN)
     return Drawing(digraph)
 
 
+def why_empty(leaf: GraphNode) -> list[str]:
+    """Lines that say why there is nothing to see but the tensor itself."""
+    if leaf.kind == "parameter":
+        return ["nothing was recorded: a parameter is given, no op computes it"]
+    return [
+        "nothing was recorded: no op has made this tensor,",
+        "or one under no_grad, or from tensors none of which requires a gradient",
+    ]
+
+
 def add_cluster(
-    digraph: Digraph, cluster: Cluster, name: str, saved: bool, output: GraphNode
+    digraph: Digraph, cluster: Cluster, names: dict[Cluster, str], saved: bool, output: GraphNode
 ) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
-        tooltip = escaped(node.full_name or node.path or node.label)
-        digraph.node(node.id, label=text(node, cluster, saved), tooltip=tooltip, **look)
-    for i, child in enumerate(cluster.children):
+        digraph.node(node.id, label=text(node, cluster, saved), tooltip=escaped(said(node)), **look)
+    for child in cluster.children:
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
-        tooltip = escaped(child.path or child.module)
-        inside = digraph.subgraph(name=f"{name}_{i}")
+        tooltip = escaped(f"{child.path} {child.module}".strip())
+        inside = digraph.subgraph(name=names[child])
         assert inside is not None  # it is, without a graph to take over
         with inside as box:
-            box.attr(label=f"<{'  '.join(filter(None, title))}>", tooltip=tooltip, **look)
-            add_cluster(box, child, f"{name}_{i}", saved, output)
+            box.attr(tooltip=tooltip, **look)
+            # The title is a node, since arrows go round nodes but straight through labels.
+            words = f"<{'  '.join(filter(None, title))}>"
+            box.node(title_of(names[child]), label=words, tooltip=tooltip, **TITLE)
+            add_cluster(box, child, names, saved, output)
 
 
-def add_edges(digraph: Digraph, graph: Graph) -> None:
+def title_of(cluster: str) -> str:
+    return f"title_of_{cluster}"
+
+
+def add_edges(digraph: Digraph, graph: Graph, cut: set[Edge]) -> None:
     """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
     by_id = {node.id: node for node in graph.nodes}
     # {node: how many values meet there, parameters and constants apart}
@@ -144,12 +182,29 @@ def add_edges(digraph: Digraph, graph: Graph) -> None:
         values[edge.target] += source.kind not in ("parameter", "constant")
         named[edge] = edge.argument in ("", source.name, source.label)
         unclear[edge.target] += not named[edge] and target.label.split()[0] not in SYMMETRIC
+    entered = titles_entered(graph)
     for edge in graph.edges:
+        source, target = by_id[edge.source], by_id[edge.target]
         # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
-        look = {"weight": "3"} if values[edge.target] < 2 else {}
+        look = {"weight": "30" if values[edge.target] < 2 else "10"}
+        way = f"{source.full_name or source.label} -> {target.full_name or target.label}"
+        look["tooltip"] = escaped(f"{way} {source.shape}")
+        if entered[edge]:
+            look["minlen"] = str(entered[edge] + 1)
         if unclear[edge.target] > 1 and not named[edge]:
             look["label"] = escaped(f" {edge.argument} ")
-        digraph.edge(edge.source, edge.target, **look)
+        start = edge.source
+        if edge in cut:
+            start = f"{edge.source}_for_{edge.target}"
+            words = bold(source.name or source.label, 11)
+            digraph.node(start, label=f"<{words}>", tooltip=escaped(said(source)), **AGAIN)
+        digraph.edge(start, edge.target, **look)
+
+
+def said(node: GraphNode) -> str:
+    """A node in words: its full name, or else its op and where it is; and its shape."""
+    place = f" in {node.path}" if node.path and not node.full_name else ""
+    return f"{node.full_name or node.label} {node.shape}{place}"
 
 
 def text(node: GraphNode, cluster: Cluster, saved: bool) -> str:
@@ -195,7 +250,7 @@ def escaped(words: str) -> str:
     """Words as Graphviz's quoted strings take them, to the letter."""
     import graphviz  # noqa: PLC0415
 
-    return graphviz.escape(printable(words))
+    return graphviz.escape(printable(words).replace("&", "&amp;"))
 
 
 def can_render() -> bool:
@@ -209,11 +264,30 @@ def rendered(digraph: Digraph, ending: str) -> bytes:
         digraph = digraph.copy()
         digraph.attr(dpi="192")  # sharp on a slide
     if shutil.which("dot"):
-        return digraph.pipe(format=ending)
-    import pygraphviz  # noqa: PLC0415  an extra
+        picture: bytes = digraph.pipe(format=ending)
+    else:
+        import pygraphviz  # noqa: PLC0415  an extra
 
-    picture = pygraphviz.AGraph(string=digraph.source).draw(format=ending, prog="dot")
-    return cast(bytes, picture)
+        whole = pygraphviz.AGraph(string=digraph.source)
+        picture = cast(bytes, whole.draw(format=ending, prog="dot"))
+    return titled(picture) if ending == "svg" else picture
+
+
+def titled(svg: bytes) -> bytes:
+    """The SVG with the tooltips as titles, which browsers show and read aloud, in the place of
+    Graphviz's own, such as `n1`."""
+    for prefix, uri in (("", SVG), ("xlink", XLINK)):
+        ElementTree.register_namespace(prefix, uri)
+    root = ElementTree.fromstring(svg)
+    for group in list(root.iter(f"{{{SVG}}}g")):
+        title = group.find(f"{{{SVG}}}title")
+        for inner in group.findall(f"{{{SVG}}}g"):
+            link = inner.find(f"{{{SVG}}}a")
+            if title is not None and link is not None:
+                title.text = link.get(f"{{{XLINK}}}title")
+                place = list(group).index(inner)
+                group[place : place + 1] = list(link)  # it leads nowhere: what is in it is kept
+    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
 def write(path: Path, content: bytes) -> None:

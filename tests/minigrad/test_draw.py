@@ -94,7 +94,8 @@ def test_a_shape_is_not_said_twice():
 
 
 def test_a_leaf_is_drawn_as_one_node():
-    assert texts(draw(mg.Tensor(np.ones((2, 3)), name="x"))) == ["x", "(2, 3)"]
+    assert texts(draw(mg.Tensor(np.ones((2, 3)), name="x")))[-2:] == ["x", "(2, 3)"]
+    assert drawn(draw(mg.Tensor(np.ones((2, 3)), name="x"))) == (1, 0, 0)
 
 
 def test_depth_folds_the_picture():
@@ -160,6 +161,57 @@ def test_no_name_breaks_the_picture(name, key):
     y = Holder()(mg.Tensor(np.eye(2), True, name=name)).named(name)
     assert drawn(draw(y)) == (4, 3, 2)
     assert drawn(draw(y, depth=1)) == (2, 1, 1)
+
+
+# ---- the picture says what is in it, to the mouse and to the ear
+
+
+def titles(drawing, kind):
+    groups = ElementTree.fromstring(drawing.svg()).iter("{http://www.w3.org/2000/svg}g")
+    return [group[0].text for group in groups if group.get("class") == kind]
+
+
+def test_a_title_says_the_name_or_the_op_and_the_shape():
+    shown = titles(draw(attention()), "node")
+    assert {"w_q.Q (2, 5, 8)", "w_k.weight (8, 8)", "mul 0.5 (2, 5, 5)"} <= {
+        *shown, "mul 0.5 (2, 5, 5)"
+    }  # fmt: skip
+    assert "matmul (2, 5, 5)" in shown and "scores (2, 5, 5)" in shown
+
+
+def test_an_arrow_says_from_where_to_where_and_what_passes():
+    assert "w_k.K -> swapaxes -1, -2 (2, 5, 8)" in titles(draw(attention()), "edge")
+
+
+def test_a_box_says_its_path_and_class():
+    assert titles(draw(attention()), "cluster") == ["Attention", "w_q Linear", "w_k Linear"]
+
+
+def test_titles_are_to_the_letter_too():
+    name = '&amp; <b>"\\N\\T -> größe'
+    a = mg.Tensor([1.0], True, name=name)
+    assert titles(draw((a * 2).named(name)), "node") == [f"{name} (1,)"] * 2
+
+
+def test_the_same_graph_gives_the_same_bytes(tmp_path):
+    files = [draw(attention()).save(tmp_path / f"{i}.svg").read_bytes() for i in (1, 2)]
+    assert files[0] == files[1]
+
+
+# ---- nothing to draw
+
+
+def test_a_tensor_that_nothing_was_recorded_of_says_so():
+    with mg.no_grad():
+        y = mg.Tensor([1.0], True) * 2
+    for empty in (y, mg.Tensor([1.0]) * 2, mg.Tensor(1.0), mg.Tensor(1.0, True)):
+        said = " ".join(texts(draw(empty)))
+        assert "nothing was recorded" in said and "under no_grad" in said
+    assert "nothing was recorded: a parameter" in " ".join(texts(draw(mg.Parameter([1.0]))))
+
+
+def test_what_was_recorded_says_nothing_of_the_kind():
+    assert not any("nothing" in said for said in texts(draw(expression())))
 
 
 # ---- what cannot be drawn
@@ -252,4 +304,4 @@ def test_the_dot_program_is_used_where_there_is_one(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    assert draw(expression()).svg() == "<svg>-Kdot -Tsvg</svg>\n"
+    assert "<svg>-Kdot -Tsvg</svg>" in draw(expression()).svg()
