@@ -8,12 +8,11 @@ from operator import attrgetter
 from typing import Any, TypeAlias, overload
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from .context import Watcher, during, recording, replaying, watching
 from .ops.rows import sum_of_rows
 from .tape import FREED, Edge, Node, Origin, held_by
-from .tensor import Tensor, TensorLike, clock, plain
+from .tensor import Tensor, TensorLike, clock, plain, stretch
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
 
@@ -201,7 +200,7 @@ def check_unchanged(nodes: list[Node]) -> None:
                 raise changed_since(node, origin.shape)
         later = [(low, high) for low, high, when in changes if when > node.tick]
         for array in held_by(node) if later else ():
-            start, end = byte_bounds(array)
+            start, end = stretch(array)
             if any(low < end and start < high for low, high in later):
                 raise changed_since(node, array.shape)
 

@@ -22,7 +22,14 @@ BOUND = (  # ours have NumPy's names for the arguments that they take, except th
     "sum mean var std max min amax amin prod cumsum reshape transpose swapaxes broadcast_to "
     "expand_dims squeeze stack split pad flip take copy"
 )
-RENAMED = {"a": "x", "array": "x", "m": "x", "ary": "x", "indices_or_sections": "sections"}
+RENAMED = {
+    "a": "x",
+    "newshape": "shape",
+    "array": "x",
+    "m": "x",
+    "ary": "x",
+    "indices_or_sections": "sections",
+}
 OURS = {"amax": "max", "amin": "min"}
 DROPPED = {"mode": "constant", "subok": False, "order": "K"}  # what an argument has to be at most
 PLAIN = (  # without a derivative, or with one that is 0: they give arrays, and record nothing

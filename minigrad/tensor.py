@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 from numpy.typing import DTypeLike
 
 from .context import recording, replaying
@@ -21,6 +20,20 @@ if TYPE_CHECKING:  # all of these are made of tensors, so they come after this f
     from .tape import Node
 
 MOST_CHANGES = 4096  # that are remembered
+
+
+def stretch(array: np.ndarray) -> tuple[int, int]:
+    """The addresses in memory between which the entries of an array lie: (first, behind the last).
+    (NumPy's byte_bounds does the same, and lets a table of the interpreter grow.)"""
+    low = high = array.ctypes.data
+    if array.size == 0:
+        return low, low
+    for n, step in zip(array.shape, array.strides):
+        if step < 0:
+            low += (n - 1) * step
+        else:
+            high += (n - 1) * step
+    return low, high + array.itemsize
 
 
 class Clock:
@@ -36,7 +49,7 @@ class Clock:
         """Note that an array is changed in place now, with all that shares its memory; returns the
         tick of the change."""
         self.latest_change = self.tick()
-        self.changes[byte_bounds(array)] = self.latest_change
+        self.changes[stretch(array)] = self.latest_change
         if len(self.changes) > MOST_CHANGES:  # the oldest are of graphs that are gone
             newest = sorted(self.changes.items(), key=lambda item: item[1])[MOST_CHANGES // 2 :]
             self.changes = dict(newest)

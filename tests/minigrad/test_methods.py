@@ -154,6 +154,10 @@ SAME_AS_NUMPY = {
 }
 
 
+if np.lib.NumpyVersion(np.__version__) < "2.1.0":  # which brought these names
+    del SAME_AS_NUMPY["np.clip(t, min=1)"]
+
+
 @pytest.mark.parametrize("name", SAME_AS_NUMPY)
 def test_a_numpy_function_on_tensors_is_the_op(name):
     function = SAME_AS_NUMPY[name]
