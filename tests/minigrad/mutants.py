@@ -30,6 +30,34 @@ EQUIVALENT = {
     "a product over flat rows is only faster": [
         "linear.dx: as_rows(g) -> g (its first argument alone)"
     ],
+    "the tape sums over rows too, only slower": [
+        *(
+            f"normalize.dgamma: {change}"
+            for change in (
+                "summed(g * normal, gamma) -> g * normal (its first argument alone)",
+                *(f"gamma -> {other} (another variable)" for other in ("beta", "g", "x")),
+            )
+        ),
+        "normalize.dbeta: summed(g, beta) -> g (its first argument alone)",
+        *(f"normalize.dbeta: beta -> {other} (another variable)" for other in ("g", "gamma", "x")),
+        "linear.dbias: np.ndim(bias) == 1 -> np.ndim(bias) != 1 (another comparison)",
+        "linear.dbias: sum_of_rows(as_rows(g)) -> as_rows(g) (its first argument alone)",
+        *(f"linear.dbias: bias -> {other} (another variable)" for other in ("g", "weight", "x")),
+        "linear.dbias: 1 -> 2 (another constant)",
+    ],
+    "NumPy's floor_divide takes the numbers of a tensor itself": [
+        "mod.db: plain(a) -> a (its first argument alone)",
+        "mod.db: plain(b) -> b (its first argument alone)",
+    ],
+    "the last axis is counted like any other, only slower": [
+        "count_along: axis -> 0 (another axis)"
+    ],
+    "a size below 0 means the rest": [
+        "count_along: return shape[-1] -> return -shape[-1] (negated)"
+    ],
+    "to choose by np.where is only slower": [
+        "only_where: np.isfinite(np.vdot(y, y)) -> np.vdot(y, y) (its first argument alone)"
+    ],
     "to put entries on the diagonal of one axis is only slower": [
         "einsum.doperands: len(unique) < len(axes) -> len(unique) <= len(axes) (another comparison)"
     ],

@@ -166,6 +166,32 @@ def float32_hides_no_float64(case, ours):
                 assert value.dtype not in (np.float64, np.float16), case.op.name
 
 
+# Ops whose gradient is that of some entries of the value, and of no others.
+CHOOSING = {"relu", "thinned", "max", "min", "where", "clip", "maximum", "minimum", "masked_fill"}
+
+
+def an_infinite_gradient_stays_where_it_belongs(case, ours):
+    """Where an entry of the value has no part in the gradient, an infinity there has none either;
+    elsewhere all is as with a finite number."""
+    if case.op.name not in CHOOSING or case.kink:
+        return
+    arrays = case.arrays()
+    y, cotangent, _ = value_and_gradients(case, ours, arrays)
+    if y.size == 0:
+        return
+    for number in (1e6, np.inf):
+        weights = cotangent.copy().reshape(-1)
+        weights[0] = number
+        gradients = value_and_gradients(case, ours, arrays, weights.reshape(y.shape))[2]
+        if number == 1e6:
+            finite = gradients
+    for large, infinite in zip(finite, gradients):
+        assert not np.isnan(infinite).any()
+        reached = np.abs(large) > 1e5
+        np.testing.assert_array_equal(np.isinf(infinite), reached)
+        np.testing.assert_allclose(infinite[~reached], large[~reached])
+
+
 CHECKS = (
     value_is_numpys,
     shape_and_dtype_are_kept,
@@ -174,6 +200,7 @@ CHECKS = (
     memory_layout_changes_nothing,
     values_are_pytorchs,
     float32_hides_no_float64,
+    an_infinite_gradient_stays_where_it_belongs,
 )
 
 
