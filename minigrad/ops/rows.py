@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from ..tape import Array
-from ..tensor import Axis, plain
+from ..tensor import Axis, Tensor, plain
 from .axes import count_along
 
 SHORT = 32  # entries; up to here NumPy spends more on each row than on what is in it
@@ -55,7 +55,7 @@ def only_where(keep: Array, x: Array) -> Array:
     """x where `keep` is True, and 0 elsewhere, whatever x is there. A product is several times
     faster than np.where, whose branches are unpredictable, but 0 times infinity is no 0."""
     y = x * keep
-    if isinstance(y, np.ndarray) and not np.isfinite(np.vdot(y, y)):
+    if not isinstance(y, Tensor) and not np.isfinite(np.vdot(y, y)):
         return np.where(keep, x, 0)
     return y
 
