@@ -38,6 +38,7 @@ class Optimizer:
 
     def __init__(self, parameters: Parameters, lr: Number, **settings: Any):
         keep_freed_memory()  # here training begins
+        self.settings = ["lr", *settings]  # the names of what each group has its own value of
         self.param_groups = groups_of(parameters, {"lr": lr, **settings})
         for group in self.param_groups:
             group.update(self.checked(group))
@@ -168,11 +169,7 @@ class Optimizer:
     def checked(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a group as plain numbers, whoever has put what into it."""
         kind = type(self)
-        return {
-            name: getattr(kind, name).check(name, value)
-            for name, value in settings.items()
-            if name != "params"
-        }
+        return {name: getattr(kind, name).check(name, settings[name]) for name in self.settings}
 
     # ---- to be saved and copied
 
@@ -215,11 +212,6 @@ class Optimizer:
             slot.steps = made
         for group, settings in zip(self.param_groups, groups):
             group.update(settings)
-
-    @property
-    def settings(self) -> list[str]:
-        """The names of what each group has its own value of."""
-        return [name for name in self.param_groups[0] if name != "params"]
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: all but the buffer, which a copy makes anew for its parameters."""

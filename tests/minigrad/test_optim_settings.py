@@ -151,6 +151,15 @@ def test_what_is_assigned_holds_for_all_groups():
     assert [group["lr"] for group in optimiser.param_groups] == [0.2, 0.2]
 
 
+def test_a_group_may_carry_a_note_of_somebody_else():
+    """As PyTorch's schedules leave one: it is neither checked nor saved."""
+    optimiser = optim.SGD([parameter()], lr=0.1)
+    before = optimiser.state_dict()
+    optimiser.param_groups[0]["initial_lr"] = "a note"
+    moved(optimiser)
+    assert optimiser.state_dict().keys() == before.keys()
+
+
 SHARED = np.ones(2)
 TWICE = parameter()
 WRONG_LISTS = [
