@@ -1,0 +1,11 @@
+"""Optimisers: what to do with the gradients. Also gradient clipping and the paper's schedule."""
+
+from .adam import Adam, AdamW
+from .clip import clip_grad_norm
+from .optimizer import BLOCK, Optimizer
+from .schedule import WarmupSchedule
+from .settings import Setting, number
+from .sgd import SGD
+
+__all__ = ["BLOCK", "SGD", "Adam", "AdamW", "Optimizer", "Setting", "WarmupSchedule"]
+__all__ += ["clip_grad_norm", "number"]

@@ -1,0 +1,62 @@
+"""The learning rate over the steps of a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .optimizer import Optimizer
+from .settings import Number, number, whole
+
+
+class WarmupSchedule:
+    """The paper's learning rate (section 5.3, equation 3): it grows linearly for `warmup_steps` and
+    then falls with the root of the step: d_model^-0.5 * min(step^-0.5, step * warmup_steps^-1.5).
+
+    Call `step()` before each step of the optimiser. `scale` multiplies the whole curve. The curve
+    is the rate of the optimiser's first group; others keep their ratio to it.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        d_model: Number,
+        warmup_steps: Number = 4000,
+        scale: Number = 1.0,
+    ):
+        self.optimizer = optimizer
+        self.d_model = number("d_model", d_model, low=1)
+        self.warmup_steps = number("warmup_steps", warmup_steps, low=1)
+        self.scale = number("scale", scale)
+        self.steps = 0
+        self.last = self.cooling = math.inf
+        first, *others = (group["lr"] for group in optimizer.param_groups)
+        if not first and any(others):
+            raise ValueError("WarmupSchedule: rates have no ratio to the first group's, which is 0")
+        self.ratios = [1.0, *(lr / first if lr != first else 1.0 for lr in others)]
+
+    def cool_down(self, last: int, part: float) -> None:
+        """Let the rate also fall linearly to 0 over the last `part` (0 to 1) of `last` steps, and
+        stay there. The paper averages its last checkpoints instead, to the same end: the weights
+        come to rest."""
+        self.last, self.cooling = last, part * last
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the given step, counted from 1."""
+        rate = self.scale * self.d_model**-0.5 * min(step**-0.5, step * self.warmup_steps**-1.5)
+        left = self.last - step + 1
+        return rate if left >= self.cooling else rate * max(left, 0) / max(self.cooling, 1)
+
+    def step(self) -> None:
+        """Set the rate of the next step."""
+        self.steps += 1
+        rate = self.rate(self.steps)
+        for group, ratio in zip(self.optimizer.param_groups, self.ratios):
+            group["lr"] = ratio * rate
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.steps = whole("steps", state["steps"])
