@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import as_array
 from ..memory import keep_freed_memory
-from ..tensor import Tensor, plain
+from ..tensor import Tensor, clock, plain
 from .settings import Number, Setting, number, whole
 from .slots import Slot, sharing
 
@@ -150,10 +150,11 @@ class Optimizer:
             averages = [average[block] for average in self.state.values()]
             within = slice(start - where.start, block.stop - where.start)
             self.update(self.flat[block], g[within], averages, run[0].steps + 1, settings)
+        when = clock.change(self.flat[where])
         for slot in run:
             slot.steps += 1
             for p in slot.parameters:
-                p.mark_changed()
+                p.changed = when
 
     def update(
         self,
