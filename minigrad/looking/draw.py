@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..tensor import Tensor
-from .graph import Cluster, Edge, Graph, GraphNode, local
-from .layout import LEAVES, below_titles, cut_arrows, effort, titles_entered
+from .graph import Cluster, Graph, GraphNode, local
+from .layout import (
+    LEAVES,
+    below_titles,
+    effort,
+    titles_entered,
+    with_short_arrows,
+    with_small_boxes,
+)
 from .trace import graph_of
 
 if TYPE_CHECKING:
@@ -40,9 +47,9 @@ LOOK = {
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FBE3B5", "color": "#B87700"},
     "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
     "constant": {"shape": "box", "style": "dashed", "color": GREY},
+    # what is drawn a second time, since the arrow from where it stands would be too long
+    "again": {"shape": "box", "style": "dotted", "color": GREY, "fontcolor": GREY},
 }
-# What is drawn again, where an arrow to the place it stands would be too long.
-AGAIN = {"shape": "box", "style": "dashed", "color": GREY, "fontcolor": GREY}
 TITLE = {"shape": "plain", "margin": "0", "class": "title"}
 UNSEEN = {"style": "invis", "weight": "1"}
 LOOK["input"]["margin"] = "0.02,0.01"  # an ellipse is roomy by itself
@@ -104,7 +111,8 @@ def draw(
     RuntimeError where backward has freed the graph.
 
     A large graph is laid out with less care, so that it is there in seconds; and an arrow that is
-    too long to follow is cut: what it comes from is drawn again, dashed, where it is used.
+    too long to follow is cut: what it comes from is drawn again, dotted, where it is used. A call
+    of more than 600 nodes has no box of its own.
     """
     if not isinstance(tensor, (Tensor, Graph)):
         raise TypeError(f"draw takes a Tensor or a Graph, not {type(tensor).__name__}")
@@ -115,9 +123,9 @@ def draw(
         graph = graph.fold(depth)
     import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
 
-    cut = cut_arrows(graph)
+    graph = with_short_arrows(with_small_boxes(graph))
     digraph = graphviz.Digraph(
-        graph_attr={**FONT, "rankdir": direction, **GRAPH, **effort(graph, cut)},
+        graph_attr={**FONT, "rankdir": direction, **GRAPH, **effort(graph)},
         node_attr=NODE,
         edge_attr=EDGE,
     )
@@ -126,7 +134,7 @@ def draw(
         digraph.attr(label=f"<{'<br/>'.join(lines)}>")
     names = {cluster: f"cluster_{i}" for i, cluster in enumerate(graph.root.walk())}
     add_cluster(digraph, graph.root, names, saved, graph.output)
-    add_edges(digraph, graph, cut)
+    add_edges(digraph, graph)
     for cluster, inside in below_titles(graph).items():
         for node, rows in inside:
             below = title_of(names[node]) if isinstance(node, Cluster) else node.id
@@ -150,11 +158,11 @@ def add_cluster(
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
-        digraph.node(node.id, label=text(node, cluster, saved), tooltip=escaped(said(node)), **look)
+        digraph.node(node.id, label=text(node, cluster, saved), tooltip=spoken(said(node)), **look)
     for child in cluster.children:
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
-        tooltip = escaped(f"{child.path} {child.module}".strip())
+        tooltip = spoken(f"{child.path} {child.module}".strip())
         inside = digraph.subgraph(name=names[child])
         assert inside is not None  # it is, without a graph to take over
         with inside as box:
@@ -169,7 +177,7 @@ def title_of(cluster: str) -> str:
     return f"title_of_{cluster}"
 
 
-def add_edges(digraph: Digraph, graph: Graph, cut: set[Edge]) -> None:
+def add_edges(digraph: Digraph, graph: Graph) -> None:
     """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
     by_id = {node.id: node for node in graph.nodes}
     # {node: how many values meet there, parameters and constants apart}
@@ -188,17 +196,12 @@ def add_edges(digraph: Digraph, graph: Graph, cut: set[Edge]) -> None:
         # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
         look = {"weight": "30" if values[edge.target] < 2 else "10"}
         way = f"{source.full_name or source.label} -> {target.full_name or target.label}"
-        look["tooltip"] = escaped(f"{way} {source.shape}")
+        look["tooltip"] = spoken(f"{way} {source.shape}")
         if entered[edge]:
             look["minlen"] = str(entered[edge] + 1)
         if unclear[edge.target] > 1 and not named[edge]:
             look["label"] = escaped(f" {edge.argument} ")
-        start = edge.source
-        if edge in cut:
-            start = f"{edge.source}_for_{edge.target}"
-            words = bold(source.name or source.label, 11)
-            digraph.node(start, label=f"<{words}>", tooltip=escaped(said(source)), **AGAIN)
-        digraph.edge(start, edge.target, **look)
+        digraph.edge(edge.source, edge.target, **look)
 
 
 def said(node: GraphNode) -> str:
@@ -251,6 +254,11 @@ def escaped(words: str) -> str:
     import graphviz  # noqa: PLC0415
 
     return graphviz.escape(printable(words).replace("&", "&amp;"))
+
+
+def spoken(words: str) -> str:
+    """Words for a tooltip, where Graphviz takes backslashes away twice."""
+    return escaped(words.replace("\\", 2 * "\\"))
 
 
 def can_render() -> bool:

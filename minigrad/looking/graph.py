@@ -81,7 +81,8 @@ class Graph:
     def __str__(self) -> str:
         """The computation as text, a line for each node, in the order in which it was made:
 
-        n3 scores = mul(n2, 0.125)  (2, 4, 3, 3) float32  in encoder.layers.0.self_attention
+        n2        = matmul(a=n0, b=n1)  (2, 4, 3, 3) float32 in encoder.layers.0.self_attention
+        n3 scores = mul(a=n2, 0.125)    (2, 4, 3, 3) float32 in encoder.layers.0.self_attention
         """
         inputs: dict[str, list[str]] = {}
         for source, target, argument in self.edges:
@@ -95,10 +96,11 @@ class Graph:
                 made = f"{fn}({', '.join(arguments)})"
             else:
                 name = name or node.label
-            left = f"{node.id} {name} = {made}" if name else f"{node.id} = {made}"
-            rows.append((left, f"{node.shape} {node.dtype}", node.path and f"in {node.path}"))
-        left, middle = (min(max(len(row[i]) for row in rows), 60) for i in (0, 1))
-        lines = [f"{made:{left}}  {kind:{middle}}  {place}" for made, kind, place in rows]
+            place = node.path and f"in {node.path}"
+            rows.append((node.id, name or "", f"= {made}", f" {node.shape} {node.dtype}", place))
+        # In columns, each as wide as its widest entry; but a very long one only pushes its own line.
+        widths = [min(max(map(len, column)), 48) for column in list(zip(*rows))[:-1]] + [0]
+        lines = (" ".join(f"{cell:{w}}" for cell, w in zip(row, widths)) for row in rows)
         return "\n".join(line.rstrip() for line in lines)
 
     def fold(self, depth: int) -> Graph:

@@ -4,13 +4,15 @@ seconds and no arrow runs through a title."""
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from .graph import Cluster, Edge, Graph, GraphNode
 
 LONGEST = 64  # rows that an arrow may go down: to bend one round the boxes of more takes seconds
 BENDS = 3  # rows a node that all arrows together may pass: `dot` lays out each as one node more
+LARGEST = 600  # nodes in a box
 NEAR = 3  # rows: a value whose arrows are cut keeps those that are shorter
-LEAVES = ("parameter", "input", "constant")
+LEAVES = ("parameter", "input", "constant", "again")
 SMALL = 300  # nodes and bends that are laid out without limits, as well as `dot` can
 
 
@@ -41,11 +43,63 @@ def cut_arrows(graph: Graph) -> set[Edge]:
     return {edge for edge, n in rows.items() if edge.source in far and n > NEAR}
 
 
-def effort(graph: Graph, cut: set[Edge]) -> dict[str, str]:
+def with_short_arrows(graph: Graph) -> Graph:
+    """The graph with a node of kind "again" at the end of each arrow that is cut, in its place."""
+    cut = cut_arrows(graph)
+    if not cut:
+        return graph
+    by_id = {node.id: node for node in graph.nodes}
+    again: dict[str, dict[str, GraphNode]] = defaultdict(dict)  # {target: {source: its copy}}
+    for source, target, _ in cut:
+        node, id = by_id[source], f"{source}_for_{target}"
+        label = node.name or node.label
+        again[target][source] = replace(node, id=id, kind="again", label=label, value=None)
+    edges = [
+        edge._replace(source=again[edge.target][edge.source].id) if edge in cut else edge
+        for edge in graph.edges
+    ]
+    used = {edge.source for edge in edges} | {graph.output.id}
+
+    def with_copies(nodes: list[GraphNode]) -> list[GraphNode]:
+        kept = (node for node in nodes if node.id in used)
+        return [each for node in kept for each in (*again[node.id].values(), node)]
+
+    def copied(cluster: Cluster, parent: Cluster | None) -> Cluster:
+        copy = replace(cluster, parent=parent, nodes=with_copies(cluster.nodes))
+        copy.children = [copied(child, copy) for child in cluster.children]
+        return copy
+
+    return Graph(with_copies(graph.nodes), edges, copied(graph.root, None), graph.output)
+
+
+def with_small_boxes(graph: Graph) -> Graph:
+    """The graph without the boxes of calls of more than LARGEST nodes, whose border is out of sight
+    of most that it holds: the time that `dot` takes for one grows with the square of that."""
+    size = {cluster: len(cluster.nodes) for cluster in graph.root.walk()}
+    for cluster in reversed(list(graph.root.walk())):
+        if cluster.parent is not None:
+            size[cluster.parent] += size[cluster]
+    if size[graph.root] <= LARGEST:
+        return graph
+    root = replace(graph.root, nodes=[], children=[])
+    stands_for = {}  # {a call: its copy, or that of the one around it}
+    for cluster in graph.root.walk():
+        around = root if cluster.parent is None else stands_for[cluster.parent]
+        if size[cluster] > LARGEST:
+            around.nodes += cluster.nodes
+            stands_for[cluster] = around
+        else:
+            stands_for[cluster] = replace(
+                cluster, parent=around, nodes=list(cluster.nodes), children=[]
+            )
+            around.children.append(stands_for[cluster])
+    return replace(graph, root=root)
+
+
+def effort(graph: Graph) -> dict[str, str]:
     """Limits on the steps by which `dot` improves a layout, so that its time hardly grows faster
     than the picture. A small picture has none."""
-    rows = rows_passed(graph)
-    size = len(graph.nodes) + sum(n for edge, n in rows.items() if edge not in cut)
+    size = len(graph.nodes) + sum(rows_passed(graph).values())
     if size <= SMALL:
         return {}
     share = f"{max(SMALL / size, 0.05):.2f}"

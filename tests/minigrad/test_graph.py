@@ -550,3 +550,18 @@ def test_an_unknown_name_is_answered_with_near_ones():
 def test_without_any_name_it_says_how_to_give_one():
     with pytest.raises(ValueError, match=r"none has a name \(see Tensor.named\)"):
         graph_of(mg.Tensor(1.0, True) * 2).find("scores")
+
+
+# ---- as text
+
+
+def test_the_text_is_in_columns():
+    lines = str(model_graph()).splitlines()
+    assert len({line.index(" = ") for line in lines}) == 1
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_name_that_is_very_long_moves_its_own_line_only():
+    x = mg.Tensor(1.0, True, name="x" * 200)
+    lines = str(graph_of((x * 2).named("y") * 3)).splitlines()
+    assert lines[1].index("=") == lines[2].index("=") < 60

@@ -11,7 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.looking.draw import can_render, draw
-from minigrad.looking.layout import cut_arrows, effort
+from minigrad.looking.layout import cut_arrows, effort, with_short_arrows
 from minigrad.looking.trace import graph_of
 
 rng = np.random.default_rng(0)
@@ -134,14 +134,13 @@ def test_a_small_graph_has_no_limits_and_no_arrow_cut():
     for loss in (translator(1), unrolled(8), sum_of(40, shared=False)):
         graph = graph_of(loss)
         assert cut_arrows(graph) == set()
-        assert effort(graph, set()) == {}
+        assert effort(graph) == {}
 
 
 def test_the_larger_the_graph_the_less_effort_a_node():
     limits = []
     for steps in (100, 200, 400):
-        graph = graph_of(unrolled(steps))
-        limits.append(effort(graph, cut_arrows(graph)))
+        limits.append(effort(with_short_arrows(graph_of(unrolled(steps)))))
     assert all(set(limit) == {"nslimit", "nslimit1", "mclimit"} for limit in limits)
     shares = [float(limit["nslimit"]) for limit in limits]
     assert shares == sorted(shares, reverse=True) and shares[-1] > 0
@@ -152,8 +151,19 @@ def test_a_weight_is_drawn_again_where_its_arrow_would_be_too_long():
     by_id = {node.id: node for node in graph.nodes}
     cut = cut_arrows(graph)
     assert {by_id[edge.source].name for edge in cut} == {"W", "U"}
-    again = [svg for svg in picture(draw(graph)).nodes if svg.words == ["W"]]
-    assert len(again) == sum(by_id[edge.source].name == "W" for edge in cut) > 30
+    drawn = [node for node in picture(draw(graph)).nodes if node.words[0] == "W"]
+    assert len(drawn) == 1 + sum(by_id[edge.source].name == "W" for edge in cut) > 30
+    again = [node for node in with_short_arrows(graph).nodes if node.kind == "again"]
+    assert len(again) == len(cut) and len(graph_of(unrolled(50)).nodes) == len(graph.nodes)
+
+
+def test_a_call_of_very_many_nodes_has_no_box_and_those_in_it_their_whole_path():
+    seen = picture(draw(translator(65)))
+    assert len(seen.nodes) > 2000 and len(seen.titles) < len(
+        list(graph_of(translator(65)).root.walk())
+    )
+    svg = draw(translator(65)).source
+    assert ">decoder.layers.64<" in svg and ">Translator<" not in svg
 
 
 # ---- nothing lies on anything else
