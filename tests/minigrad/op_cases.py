@@ -544,6 +544,7 @@ TABLE = [
         case(normal(2, 3, 2), normal(2, 4), normal(4)),
         case(normal(2, 3, 2), normal(2, 4), normal(1)),
         case(normal(2, 3), normal(3, 2), bias=0.5),
+        case(normal(2, 3), normal(3, 2), normal()),
         case(normal(0, 3), normal(3, 2), normal(2)),
     ),
     Op("einsum", np.einsum, *(case(s, *(normal(*n) for n in shapes)) for s, *shapes in SUBSCRIPTS)),
