@@ -15,6 +15,8 @@ from .slots import Slot, sharing
 
 BLOCK = 2**15  # entries that are updated at a time: they and their moments stay in the cache
 
+Run: TypeAlias = list[tuple[Slot, np.ndarray]]  # neighbours in the flat buffer, their gradients
+
 # Tensors, or groups of them as PyTorch has them: [{"params": tensors, "lr": 0.1}, ...].
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
@@ -72,10 +74,10 @@ class Optimizer:
             of_group: list[Slot] = []
             for p, owner in zip(group["params"], owners):
                 if owner not in slot_of:
-                    slot_of[owner] = Slot([p], slice(start, start := start + p.size))
+                    slot_of[owner] = Slot(p, slice(start, start := start + p.size))
                     of_group.append(slot_of[owner])
                 elif slot_of[owner] in of_group:
-                    slot_of[owner].parameters.append(p)
+                    slot_of[owner].others.append(p)
                 else:
                     raise ValueError(
                         "parameters that share one array are in two groups, whose settings may "
@@ -89,9 +91,10 @@ class Optimizer:
     def use_buffer(self, flat: np.ndarray) -> None:
         """Keep the parameters in this flat buffer, which may be shared with other processes."""
         self.flat = flat
-        views = [flat[slot.where].reshape(slot.parameters[0].shape) for slot in self.slots]
-        view_of = {id(p): v for slot, v in zip(self.slots, views) for p in slot.parameters}
-        self.views = [view_of[id(p)] for p in self.parameters]
+        self.views: list[np.ndarray] = []
+        for p, where, owner in zip(self.parameters, self.slices, self.owners):
+            own = owner == len(self.views)
+            self.views.append(flat[where].reshape(p.shape) if own else self.views[owner])
         self.adopt()
 
     def adopt(self) -> None:
@@ -129,30 +132,25 @@ class Optimizer:
         """Change every parameter that has a gradient."""
         self.adopt()
         settings = [self.checked(group) for group in self.param_groups]
-        gradients = {slot: g for slot in self.slots if (g := slot.gradient()) is not None}
-        for group, block in self.blocks:
-            for run in runs(block, gradients):
-                self.update_run(run, gradients, settings[group])
+        found = [(group, run) for group, block in self.blocks for run in runs(block)]
+        for group, run in found:  # all gradients are looked at before anything is changed
+            self.update_run(run, settings[group])
 
-    def update_run(
-        self,
-        run: list[Slot],
-        gradients: Mapping[Slot, np.ndarray],
-        settings: Mapping[str, Any],
-    ) -> None:
+    def update_run(self, run: Run, settings: Mapping[str, Any]) -> None:
         """Update the neighbours in `run`, which have made equally many steps."""
-        flat = [gradients[slot].reshape(-1) for slot in run]
-        g = flat[0] if len(flat) == 1 else np.concatenate(flat)
+        slots, gradients = zip(*run)
+        g = np.concatenate(gradients) if len(gradients) > 1 else gradients[0]
         g = g.astype(self.scratch.dtype, copy=False)
-        where = slice(run[0].where.start, run[-1].where.stop)
+        where = slice(slots[0].where.start, slots[-1].where.stop)
         for start in range(where.start, where.stop, BLOCK):
             block = slice(start, min(start + BLOCK, where.stop))
             averages = [average[block] for average in self.state.values()]
             within = slice(start - where.start, block.stop - where.start)
-            self.update(self.flat[block], g[within], averages, run[0].steps + 1, settings)
-        for slot in run:
+            self.update(self.flat[block], g[within], averages, slots[0].steps + 1, settings)
+        for slot in slots:
             slot.steps += 1
-            for p in slot.parameters:
+            slot.parameter.mark_changed()
+            for p in slot.others:
                 p.mark_changed()
 
     def update(
@@ -262,14 +260,17 @@ def in_blocks(slots: list[Slot]) -> Iterator[list[Slot]]:
         yield block
 
 
-def runs(block: list[Slot], gradients: Mapping[Slot, np.ndarray]) -> Iterator[list[Slot]]:
+def runs(block: list[Slot]) -> list[Run]:
     """Neighbours that have a gradient and have made equally many steps, put together."""
-    run: list[Slot] = []
+    found: list[Run] = []
+    run: Run = []
     for slot in block:
-        if run and (slot not in gradients or slot.steps != run[0].steps):
-            yield run
+        g = slot.gradient()
+        if g is None:
             run = []
-        if slot in gradients:
-            run.append(slot)
-    if run:
-        yield run
+        elif run and slot.steps == run[-1][0].steps:
+            run.append((slot, g.reshape(-1)))
+        else:
+            run = [(slot, g.reshape(-1))]
+            found.append(run)
+    return found

@@ -15,16 +15,18 @@ class Slot:
     """A stretch of the flat buffer: the numbers of one parameter, or of several that share one
     array (tied weights) and so move together."""
 
-    def __init__(self, parameters: list[Tensor], where: slice):
-        self.parameters = parameters
+    def __init__(self, parameter: Tensor, where: slice):
+        self.parameter = parameter
+        self.others: list[Tensor] = []  # that share its array
         self.where = where
         self.steps = 0  # how many steps these numbers have made
 
     def gradient(self) -> np.ndarray | None:
         """The sum of the gradients of all that share it; None without any. Frozen ones (with
         requires_grad=False) do not count."""
-        total = None
-        for p in self.parameters:
+        p = self.parameter
+        total = gradient_of(p) if p._requires_grad else None
+        for p in self.others:
             if p._requires_grad and (g := gradient_of(p)) is not None:
                 total = g if total is None else total + g
         return total
@@ -42,7 +44,7 @@ def gradient_of(p: Tensor) -> np.ndarray | None:
         )
     g = grad._data
     if g.shape != p._data.shape:
-        raise ValueError(f"a parameter of shape {p.shape} has a gradient of shape {grad.shape}")
+        raise ValueError(f"a parameter of shape {p.shape} has a gradient of shape {g.shape}")
     return g
 
 
