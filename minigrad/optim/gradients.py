@@ -1,15 +1,31 @@
-"""Gradient clipping."""
+"""Gradients before a step: looked at, and clipped."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
 from .settings import Number, number
-from .slots import gradient_of
+
+
+def gradient_of(p: Tensor) -> np.ndarray | None:
+    """The array of its gradient, if it has one. Raises TypeError or ValueError where that was set
+    by hand to something else than a Tensor of its shape."""
+    grad: Any = p.grad
+    if grad is None:
+        return None
+    if not isinstance(grad, Tensor):
+        raise TypeError(
+            f"a gradient is a Tensor, not {type(grad).__name__}: set p.grad = Tensor(g)"
+        )
+    g = grad._data
+    if g.shape != p._data.shape:
+        raise ValueError(f"a parameter of shape {p.shape} has a gradient of shape {g.shape}")
+    return g
 
 
 def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: Number) -> float:
