@@ -1,7 +1,7 @@
 """Optimisers: what to do with the gradients. Also gradient clipping and the paper's schedule."""
 
 from .adam import Adam, AdamW
-from .clip import clip_grad_norm
+from .gradients import clip_grad_norm
 from .optimizer import BLOCK, Optimizer
 from .schedule import WarmupSchedule
 from .settings import Setting, number

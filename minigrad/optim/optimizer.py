@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from ..dtypes import as_array
 from ..memory import keep_freed_memory
 from ..tensor import Tensor, clock, plain
+from .gradients import gradient_of
 from .settings import Number, Setting, number, whole
-from .slots import Slot, sharing
+from .sharing import sharing
 
 BLOCK = 2**15  # entries that are updated at a time: they and their moments stay in the cache
 
@@ -53,6 +54,7 @@ class Optimizer:
                 "an optimiser needs floating-point parameters of one dtype; these have "
                 + ", ".join(sorted(map(str, dtypes)))
             )
+        self.steps = [0] * len(self.parameters)  # each counts its own
         self.lay_out()
         self.use_buffer(np.empty(self.size, dtypes.pop()))
         # A float16 would lose the square of a small gradient, and Adam's epsilon.
@@ -61,37 +63,38 @@ class Optimizer:
         self.scratch = np.empty(min(BLOCK, self.size), dtype)
 
     def lay_out(self) -> None:
-        """Give each parameter its slot of the flat buffer, and put neighbouring slots of a group
-        together in blocks, as long as these are no longer than BLOCK."""
-        self.slots: list[Slot] = []
-        self.blocks: list[tuple[int, list[Slot]]] = []  # (the number of the group, its slots)
+        """Give each parameter its stretch of the flat buffer, the same one to those that share an
+        array, and put neighbours of a group into blocks, as long as these are no longer than BLOCK.
+        """
         self.owners = sharing([p._data for p in self.parameters])
-        slot_of: dict[int, Slot] = {}  # by the position of the first parameter in it
-        owners, start = iter(self.owners), 0
-        for i, group in enumerate(self.param_groups):
-            of_group: list[Slot] = []
-            for p, owner in zip(group["params"], owners):
-                if owner not in slot_of:
-                    slot_of[owner] = Slot([p], slice(start, start := start + p.size))
-                    of_group.append(slot_of[owner])
-                elif slot_of[owner] in of_group:
-                    slot_of[owner].parameters.append(p)
-                else:
-                    raise ValueError(
-                        "parameters that share one array are in two groups, whose settings may "
-                        "differ: put them into one group"
-                    )
-            self.slots += of_group
-            self.blocks += [(i, block) for block in in_blocks(of_group)]
-        self.slices = [slot_of[owner].where for owner in self.owners]
-        self.size = start
+        self.tied = [(i, owner) for i, owner in enumerate(self.owners) if i != owner]
+        group_of = [k for k, group in enumerate(self.param_groups) for _ in group["params"]]
+        if any(group_of[i] != group_of[owner] for i, owner in self.tied):
+            raise ValueError(
+                "parameters that share one array are in two groups, whose settings may differ: put "
+                "them into one group"
+            )
+        self.slices: list[slice] = []
+        self.blocks: list[tuple[int, list[int]]] = []  # (a group, positions of its parameters)
+        self.size = 0
+        for i, (p, owner) in enumerate(zip(self.parameters, self.owners)):
+            if i != owner:
+                self.slices.append(self.slices[owner])
+                continue
+            self.slices.append(slice(self.size, self.size + p.size))
+            self.size += p.size
+            group, block = self.blocks[-1] if self.blocks else (None, [])
+            if group != group_of[i] or self.size - self.slices[block[0]].start > BLOCK:
+                self.blocks.append((group_of[i], block := []))
+            block.append(i)
 
     def use_buffer(self, flat: np.ndarray) -> None:
         """Keep the parameters in this flat buffer, which may be shared with other processes."""
         self.flat = flat
-        views = [flat[slot.where].reshape(slot.parameters[0].shape) for slot in self.slots]
-        view_of = {id(p): v for slot, v in zip(self.slots, views) for p in slot.parameters}
-        self.views = [view_of[id(p)] for p in self.parameters]
+        self.views: list[np.ndarray] = []
+        for p, where, owner in zip(self.parameters, self.slices, self.owners):
+            own = owner == len(self.views)
+            self.views.append(flat[where].reshape(p.shape) if own else self.views[owner])
         self.adopt()
 
     def adopt(self) -> None:
@@ -129,32 +132,45 @@ class Optimizer:
         """Change every parameter that has a gradient."""
         self.adopt()
         settings = [self.checked(group) for group in self.param_groups]
-        gradients = {slot: g for slot in self.slots if (g := slot.gradient()) is not None}
+        gradients = [gradient_of(p) if p._requires_grad else None for p in self.parameters]
+        for i, owner in self.tied:
+            gradients[owner] = summed(gradients[owner], gradients[i])
         for group, block in self.blocks:
-            for run in runs(block, gradients):
+            for run in self.runs(block, gradients):
                 self.update_run(run, gradients, settings[group])
+        for i, owner in self.tied:
+            if gradients[owner] is not None:
+                self.parameters[i].mark_changed()
 
-    def update_run(
-        self,
-        run: list[Slot],
-        gradients: Mapping[Slot, np.ndarray],
-        settings: Mapping[str, Any],
-    ) -> None:
-        """Update the neighbours in `run`, which have made equally many steps."""
-        flat = [gradients[slot].reshape(-1) for slot in run]
+    def runs(self, block: list[int], gradients: list[Any]) -> list[list[int]]:
+        """Neighbours that have a gradient and have made equally many steps, put together."""
+        found: list[list[int]] = []
+        run: list[int] = []
+        for i in block:
+            if gradients[i] is None:
+                run = []
+            elif run and self.steps[i] == self.steps[run[-1]]:
+                run.append(i)
+            else:
+                found.append(run := [i])
+        return found
+
+    def update_run(self, run: list[int], gradients: list[Any], settings: Mapping[str, Any]) -> None:
+        """Update the neighbouring parameters in `run`, which have made equally many steps."""
+        flat = [gradients[i].reshape(-1) for i in run]
         g = flat[0] if len(flat) == 1 else np.concatenate(flat)
         g = g.astype(self.scratch.dtype, copy=False)
-        where = slice(run[0].where.start, run[-1].where.stop)
+        steps = self.steps[run[0]] + 1
+        where = slice(self.slices[run[0]].start, self.slices[run[-1]].stop)
         for start in range(where.start, where.stop, BLOCK):
             block = slice(start, min(start + BLOCK, where.stop))
             averages = [average[block] for average in self.state.values()]
             within = slice(start - where.start, block.stop - where.start)
-            self.update(self.flat[block], g[within], averages, run[0].steps + 1, settings)
+            self.update(self.flat[block], g[within], averages, steps, settings)
         when = clock.change(self.flat[where])
-        for slot in run:
-            slot.steps += 1
-            for p in slot.parameters:
-                p.changed = when
+        for i in run:
+            self.steps[i] = steps
+            self.parameters[i].changed = when
 
     def update(
         self,
@@ -181,12 +197,12 @@ class Optimizer:
             name: np.array([group[name] for group in self.param_groups]) for name in self.settings
         }
         averages = {name: average.copy() for name, average in self.state.items()}
-        return {"steps": np.array([slot.steps for slot in self.slots]), **settings, **averages}
+        return {"steps": np.array(self.steps), **settings, **averages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict` of the same kind of optimiser for the same parameters. Raises
         ValueError, with nothing changed, for any other."""
-        lengths = {"steps": len(self.slots), **dict.fromkeys(self.state, self.size)}
+        lengths = {"steps": len(self.parameters), **dict.fromkeys(self.state, self.size)}
         lengths |= dict.fromkeys(self.settings, len(self.param_groups))
         arrays = {name: np.asarray(plain(value)) for name, value in state.items()}
         pairs = [name for name in self.settings if isinstance(self.param_groups[0][name], tuple)]
@@ -194,8 +210,8 @@ class Optimizer:
         if {name: array.shape for name, array in arrays.items()} != shapes:
             raise ValueError(
                 f"load_state_dict: this is no state of {type(self).__name__} for {self.size} "
-                f"parameter entries, {len(self.slots)} arrays and {len(self.param_groups)} groups: "
-                f"it has {', '.join(sorted(map(str, state)))}"
+                f"entries of {len(self.parameters)} parameters in {len(self.param_groups)} "
+                f"group(s): it has {', '.join(sorted(map(str, state)))}"
             )
         try:
             dtype = self.scratch.dtype
@@ -209,8 +225,7 @@ class Optimizer:
             raise ValueError(f"load_state_dict: {error}") from None
         for name, average in self.state.items():
             average[...] = averages[name]
-        for slot, made in zip(self.slots, steps):
-            slot.steps = made
+        self.steps = steps
         for group, settings in zip(self.param_groups, groups):
             group.update(settings)
 
@@ -251,26 +266,8 @@ def groups_of(parameters: Any, settings: Mapping[str, Any]) -> list[dict[str, An
     return groups
 
 
-def in_blocks(slots: list[Slot]) -> Iterator[list[Slot]]:
-    """Neighbouring slots, put together as long as they make no more than a block."""
-    block: list[Slot] = []
-    for slot in slots:
-        if block and slot.where.stop - block[0].where.start > BLOCK:
-            yield block
-            block = []
-        block.append(slot)
-    if block:
-        yield block
-
-
-def runs(block: list[Slot], gradients: Mapping[Slot, np.ndarray]) -> Iterator[list[Slot]]:
-    """Neighbours that have a gradient and have made equally many steps, put together."""
-    run: list[Slot] = []
-    for slot in block:
-        if run and (slot not in gradients or slot.steps != run[0].steps):
-            yield run
-            run = []
-        if slot in gradients:
-            run.append(slot)
-    if run:
-        yield run
+def summed(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    """The sum of two gradients, either of which may be missing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other

@@ -304,22 +304,14 @@ def test_clipping_a_recorded_gradient_counts_as_a_change_of_it():
         (p.grad**2).sum().backward()
 
 
-@pytest.mark.parametrize(
-    "grad, kind, sentence",
-    [
-        (np.ones(3), TypeError, "a gradient is a Tensor, not ndarray"),
-        (mg.Tensor(np.ones((3, 1))), ValueError, r"shape \(3,\) has a gradient of shape \(3, 1\)"),
-        (mg.Tensor(1.0), ValueError, r"shape \(3,\) has a gradient of shape \(\)"),
-    ],
-)
-def test_a_gradient_set_by_hand_to_something_else_is_refused_and_nothing_moves(
-    grad, kind, sentence
-):
+def test_a_gradient_that_was_given_another_shape_is_refused_and_nothing_moves():
     p, q = mg.Parameter(np.ones(2)), mg.Parameter(np.ones(3))
-    p.grad, q.grad = mg.Tensor(np.ones(2)), grad
-    with pytest.raises(kind, match=sentence):
+    p.grad, q.grad = mg.Tensor(np.ones(2)), mg.Tensor(np.ones(3))
+    q.grad.data = np.ones((3, 1))
+    sentence = r"shape \(3,\) has a gradient of shape \(3, 1\)"
+    with pytest.raises(ValueError, match=sentence):
         optim.clip_grad_norm([p, q], 1.0)
-    with pytest.raises(kind, match=sentence):
+    with pytest.raises(ValueError, match=sentence):
         optim.SGD([p, q], lr=1.0).step()
     np.testing.assert_array_equal(p.data, [1, 1])
 

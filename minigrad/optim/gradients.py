@@ -1,4 +1,4 @@
-"""Gradient clipping."""
+"""Gradients before a step: looked at, and clipped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import numpy as np
 
 from ..tensor import Tensor
 from .settings import Number, number
-from .slots import gradient_of
+
+
+def gradient_of(p: Tensor) -> np.ndarray | None:
+    """The array of its gradient, if it has one. Raises ValueError where its data was given another
+    shape by hand."""
+    if p.grad is None:
+        return None
+    g = p.grad._data
+    if g.shape != p._data.shape:
+        raise ValueError(f"a parameter of shape {p.shape} has a gradient of shape {g.shape}")
+    return g
 
 
 def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: Number) -> float:
