@@ -5,13 +5,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove bench bench-quick bench-readme compare profile pictures clean
+.PHONY: help demo test lint prove oldest bench bench-quick bench-readme compare profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
-	@echo "make prove     the long proof of the engine: mutants, random programs, memory"
+	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
+	@echo "               moments, and the lowest versions that setup.cfg allows (make oldest)"
 	@echo "make bench     training and decoding, timed beside PyTorch, JAX and others (bench-quick: a"
 	@echo "               minute of it, bench-readme: for the README's table)"
 	@echo "make compare   this checkout timed against another one: make compare OLD=../before"
@@ -42,8 +43,17 @@ lint: $(VENV)/lint.done
 	$(RUN) -m pyright --pythonpath $(RUN) minigrad minitransformer demos \
 	    tests/minigrad/typed_uses.py tests/minitransformer/typed_uses.py
 
-prove: $(VENV)/test.done
+prove: $(VENV)/test.done oldest
 	$(RUN) tests/minigrad/prove.py
+	$(RUN) tests/minitransformer/prove.py
+
+# The suite with the lowest versions that setup.cfg allows, in an environment of its own.
+oldest: $(VENV)/test.done
+	$(PYTHON) -m venv .venv-oldest
+	$(RUN) tests/lowest.py > .venv-oldest/lowest.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint .venv-oldest/lowest.txt --editable ".[pictures,test]"
+	.venv-oldest/bin/python -m pytest
 
 bench: $(VENV)/bench.done
 	$(RUN) tests/benchmarks/bench.py
@@ -68,7 +78,7 @@ pictures: demo
 	cp $(DEMO_RUNS)/reverse/pictures/graph.svg demos/pictures/graph.svg
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 # ---- the virtual environment, made anew when setup.cfg changes
 
