@@ -98,7 +98,7 @@ class Graph:
                 name = name or node.label
             place = node.path and f"in {node.path}"
             rows.append((node.id, name or "", f"= {made}", f" {node.shape} {node.dtype}", place))
-        # In columns, each as wide as its widest entry; a very long one only pushes its own line.
+        # A column is as wide as its widest entry, but a very long one moves its own line only.
         widths = [min(max(map(len, column)), 48) for column in list(zip(*rows))[:-1]] + [0]
         lines = (" ".join(f"{cell:{w}}" for cell, w in zip(row, widths)) for row in rows)
         return "\n".join(line.rstrip() for line in lines)
