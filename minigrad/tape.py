@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,10 +64,13 @@ class Definition:
             )
         self.inputs = [parameters[i].name for i in self.slots]
         self.rule_names = [f"d{name}" for name in self.inputs]
-        self.number = {slot: number for number, slot in enumerate(self.slots)}
+        # {slot: (which of the rules is its own, and the name of that)}
+        self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
         self.ours = fn.__module__.startswith("minigrad.")
         self.slots_among = functools.cache(self._slots_among)
+        # With more arguments than this the slots are always the same.
+        self.last = math.inf if self.many else self.slots[-1]
         self.tried = False  # whether a call has shown that it returns the rules that it defines
 
     def _slots_among(self, count: int) -> Sequence[int]:
@@ -93,22 +97,21 @@ class Definition:
 
     def rule_name(self, slot: int) -> str:
         """What the rule for the argument number `slot` is called."""
-        return self.rule_names[0 if self.many else self.number[slot]]
+        return self.rule_of[min(slot, self.slots[-1])][1]
 
     def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
         """Each of these slots with the one of the returned rules that is named for it; a rule that
         nobody needs is not kept, nor what it closes over."""
-        if not self.tried or len(rules) != len(self.rule_names):
-            rules = self.sorted_rules(rules)
-            self.tried = True
+        if len(rules) != len(self.rule_names):
+            raise TypeError(rules_differ(self.name, rules, self.rule_names))
         if self.many:
             (rule,) = rules
             return [(slot, functools.partial(rule, i=slot - self.slots[0])) for slot in slots]
         edges = []
         for slot in slots:
-            number = self.number[slot]
+            number, name = self.rule_of[slot]
             rule = rules[number]
-            if getattr(rule, "__name__", None) != self.rule_names[number]:  # of another branch
+            if getattr(rule, "__name__", None) != name:  # another branch has another order
                 rule = self.sorted_rules(rules)[number]
             edges.append((slot, rule))
         return edges
@@ -284,7 +287,7 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
     values, kept, needing = list(args), list(args), []
     dtype: Any = None
     uniform = True
-    for slot in op.slots_among(len(args)):
+    for slot in op.slots if len(args) > op.last else op.slots_among(len(args)):
         arg = args[slot]
         if isinstance(arg, Tensor):
             array = values[slot] = arg._data
@@ -319,12 +322,15 @@ def record(
 ) -> Tensor:
     """The Tensor that a call of an op gives; it has a Node if any input needs a gradient."""
     value, *rules = result if type(result) is tuple else (result,)
-    edges = op.edges(rules, needing)
-    if op.real and dtype.char == "e":
-        edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
+    if not op.tried:
+        rules = op.sorted_rules(rules)
+        op.tried = True
     if type(value) is not np.ndarray or (value.dtype is not dtype and op.cast):
         value = plain(value)
         value = result_in(value, dtype) if op.cast else np.asarray(value)
-    if not edges or not recording.get():
+    if not needing or not recording.get():
         return Tensor.made_by(None, value)
+    edges = op.edges(rules, needing)
+    if op.real and dtype.char == "e":
+        edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
     return Tensor.made_by(Node(op, kept, kwargs, edges, value), value)

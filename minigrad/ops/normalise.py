@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..tape import Array, op
@@ -43,8 +45,9 @@ def normalize(
     centred = x - mean
     variance = row_dot(centred, centred, axis, part)
     # Where a row hardly differs from its mean, that is rounded too roughly to be taken off once.
-    near = plain(mean) ** 2 > ROUGH * plain(variance)
-    if near.any():
+    square, least = np.vdot(plain(mean), plain(mean)), plain(variance).min(initial=math.inf)
+    if not square <= ROUGH * least:  # (of all rows together: that is quickly seen)
+        near = plain(mean) ** 2 > ROUGH * plain(variance)
         centred = centred - np.where(near, row_sum(centred, axis, part), 0)
         variance = row_dot(centred, centred, axis, part)
     scale = 1 / np.sqrt(variance + eps)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm  # in a notebook its own bar
 
 from ..run import Run
 from ..streams import is_terminal, show
 from ..text.batching import Pair
+from ..text.showing import fitted
 from .loop import Step
 from .metrics import Evaluation, evaluate
 
@@ -91,6 +92,7 @@ class Validation:
     def __init__(self, run: Run, pairs: Sequence[Pair], validated_at: Collection[int], quiet: bool):
         self.run, self.pairs = run, pairs
         self.validated_at, self.quiet = validated_at, quiet
+        self.shown: list[str] = []  # the translations as they stood the last time
 
     def __call__(self, step: Step) -> None:
         if step.number not in self.validated_at:
@@ -99,21 +101,27 @@ class Validation:
         if not math.isfinite(result.loss):  # the last update can do that, without another step
             raise FloatingPointError(
                 f"the training diverged: after step {step.number} the validation loss is "
-                f"{result.loss:g}. Try a smaller --lr-scale than {self.run.settings['lr_scale']:g}"
+                f"{result.loss:g}. Try a smaller --lr or --lr-scale"
             )
         self.run.add_to_log(
             step=step.number, validation_loss=result.loss, exact_match=result.exact_match
         )
         if not self.quiet:
-            show("\n".join(self._lines(step, result)))
+            title = f"step {step.number}: validation loss {result.loss:.4f}"
+            show(f"{title}, exact {result.exact_match:.1%}")
+            lines = self._translations(result)
+            if lines != self.shown:  # what did not change need not be read again
+                show("\n".join(lines))
+            self.shown = lines
 
-    def _lines(self, step: Step, result: Evaluation) -> list[str]:
-        title = f"step {step.number}: validation loss {result.loss:.4f}"
-        lines = [f"{title}, exact {result.exact_match:.1%}"]
-        for (source, target), predicted in list(zip(self.pairs, result.predictions))[:SHOWN]:
-            written = self.run.target_vocab.decode(predicted)
-            mark = "ok " if predicted == target else "  x"
-            lines.append(f"  {mark} {self.run.source_vocab.decode(source)} -> {written}")
+    def _translations(self, result: Evaluation) -> list[str]:
+        lines = []
+        for (source, _), predicted, right in list(
+            zip(self.pairs, result.predictions, result.right)
+        )[:SHOWN]:
+            texts = [self.run.source_vocab.decode(source), self.run.target_vocab.decode(predicted)]
+            read, written = fitted(texts, others=10)
+            lines.append(f"  {'ok ' if right else '  x'} {read} -> {written}")
         return lines
 
 

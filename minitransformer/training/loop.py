@@ -56,7 +56,7 @@ def fit(
         if not math.isfinite(norm + loss):
             raise FloatingPointError(
                 f"the training diverged: at step {number} the loss is {loss:g} and its gradient "
-                f"{norm:g}. Try a smaller --lr-scale than {schedule.scale:g}"
+                f"{norm:g}. The rate was {optimizer.lr:.2g}; try a smaller --lr or --lr-scale"
             )
         seconds = time.perf_counter() - started
         yield Step(number, loss, norm, optimizer.lr, batch.num_tokens, seconds)

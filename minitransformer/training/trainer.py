@@ -14,6 +14,7 @@ import minigrad as mg
 
 from .. import tasks
 from ..files import Claim, naming
+from ..looking.pictures import report
 from ..models.kinds import KINDS
 from ..models.layers import Dropout
 from ..models.seq2seq import Seq2Seq
@@ -120,6 +121,8 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
         group.give_up(error)
         raise
     run.model.eval()
+    if first and not settings.quiet:
+        report(run)
     return run
 
 
