@@ -20,7 +20,7 @@ from .fields import add_flags, given
 from .looking.attention_maps import attention_maps
 from .looking.drawing import ENDINGS, require_ending
 from .looking.layers import output_of
-from .looking.pictures import example_text
+from .looking.pictures import example_text, report
 from .models.config import SHAPE, TransformerConfig
 from .run import PICTURES, load
 from .streams import prepare_streams, reason, settle_streams, show
@@ -28,6 +28,7 @@ from .text.batching import make_batch, source_rows
 from .text.reading import lines_of
 from .text.showing import fitted, sentence, wrapped
 from .training.metrics import batch_loss, evaluate
+from .training.parallel import started_by_mpi
 from .training.settings import MODEL_DEFAULTS, TrainingSettings
 from .training.trainer import train
 
@@ -190,7 +191,9 @@ def train_command(options: argparse.Namespace) -> None:
         tasks.load_file(options.task_file)
     task = tasks.get(options.task, **dict(map(task_option, options.option)))
     model = given(options, TransformerConfig)
-    train(task, options.run, **given(options, TrainingSettings), model=model)
+    run = train(task, options.run, **given(options, TrainingSettings), model=model)
+    if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
+        report(run)
 
 
 def task_option(text: str) -> tuple[str, str | int]:
