@@ -41,7 +41,7 @@ def quick(monkeypatch):
     """Let a training of the command take a moment."""
 
     def train(task, folder, **settings):
-        few = {"train_examples": 200, "validation_examples": 10, "validations": 1, "quiet": True}
+        few = {"train_examples": 200, "validation_examples": 10, "validations": 1}
         return right(task, folder, **{**settings, **few})
 
     right = cli.train
@@ -367,7 +367,19 @@ def test_evaluate_gives_the_same_for_the_same_seed(command, trained):
 def test_train_makes_a_run_with_all_that_was_asked_for(command, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "save_pictures", lambda run, text: [])
     status, out, err = command(
-        *("train", "copy", "--run", tmp_path / "run", "--size", "tiny", "--steps", 3, "--seed", 4),
+        *(
+            "train",
+            "copy",
+            "--quiet",
+            "--run",
+            tmp_path / "run",
+            "--size",
+            "tiny",
+            "--steps",
+            3,
+            "--seed",
+            4,
+        ),
         *("--option", "symbols=5", "--option", "longest=4", "--batch-size", 8, "--lr-scale", 0.5),
         *("--warmup-steps", 7, "--label-smoothing", 0.1, "--dropout", 0.2),
         *("--positions", "learned", "--norm-first"),
@@ -386,7 +398,7 @@ def test_train_makes_a_run_with_all_that_was_asked_for(command, quick, tmp_path,
 @needs_matplotlib
 def test_train_draws_the_pictures_and_says_where_they_are(command, quick, tmp_path):
     options = ["--size", "tiny", "--steps", 2, "--option", "symbols=5", "--option", "longest=4"]
-    status, out, _ = command("train", "reverse", "--run", tmp_path / "run", *options)
+    status, out, _ = command("train", "reverse", "--quiet", "--run", tmp_path / "run", *options)
     assert status == 0
     written = sorted((tmp_path / "run" / "pictures").iterdir())
     assert len(written) == 4
@@ -398,7 +410,7 @@ def test_without_matplotlib_training_succeeds_and_says_what_is_missing(
 ):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # cannot be imported
     options = ["--size", "tiny", "--steps", 2, "--option", "symbols=5", "--option", "longest=4"]
-    status, out, err = command("train", "reverse", "--run", tmp_path / "run", *options)
+    status, out, err = command("train", "reverse", "--quiet", "--run", tmp_path / "run", *options)
     assert status == 0 and err == []
     assert out == [
         f"The run is in {tmp_path / 'run'}",
