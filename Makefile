@@ -88,7 +88,7 @@ $(VENV)/%.done: setup.cfg | $(VENV)/bin/python
 
 $(VENV)/pictures.done: EXTRAS := pictures
 $(VENV)/test.done: EXTRAS := pictures,test
-$(VENV)/lint.done: EXTRAS := pictures,lint
+$(VENV)/lint.done: EXTRAS := pictures,test,lint
 $(VENV)/bench.done: EXTRAS := bench
 
 $(VENV)/bin/python:
