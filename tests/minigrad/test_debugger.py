@@ -2,6 +2,7 @@
 what it is, and from a line to what it does it is two or three frames."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache, partial
@@ -286,3 +287,28 @@ def test_a_value_without_a_rule_is_refused_whatever_its_shape():
     for shape in ((2, 3), (1,), ()):
         with pytest.raises(TypeError, match=r"double: .*0 rules \(none\)"):
             double(leaf(*shape))
+
+
+# ---- the debugger itself
+
+
+def test_the_debugger_shows_what_the_readme_says():
+    """`python -m pdb` on the first demo, as in the README, over a pipe."""
+    root = HERE.parent.parent
+    place = re.search(r"\(Pdb\) break (\S+)", (root / "README.md").read_text()).group(1)
+    result = subprocess.run(
+        [sys.executable, "-m", "pdb", "demos/01_scalar_gradient.py"],
+        input=f"break {place}\ncontinue\nwhere\np a\np b\nquit\n",
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    stops = re.findall(r"^[> ] \S+[/\\](\S+)\(\d+\)(\w+)\(\)", result.stdout, re.M)
+    assert stops[-3:] == [
+        ("tensor.py", "__mul__"),
+        ("tape.py", "call"),
+        ("elementwise.py", "mul"),
+    ]
+    assert "array(2., dtype=float32)" in result.stdout
+    assert "array(-3., dtype=float32)" in result.stdout
