@@ -9,10 +9,11 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from .clock import clock, stretch
 from .context import Watcher, during, recording, replaying, watching
 from .ops.rows import sum_of_rows
 from .tape import FREED, Edge, Node, Origin, held_by
-from .tensor import Tensor, TensorLike, clock, plain, stretch
+from .tensor import Tensor, TensorLike, plain
 
 Gradient: TypeAlias = Any  # an array; with create_graph a Tensor, which is recorded
 

@@ -15,10 +15,11 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
 import numpy as np
 
+from .clock import tick
 from .context import Scope, recording, scope, watching
 from .dtypes import make_uniform, result_in, widen
 from .errors import explained, rules_differ, without_derivative
-from .tensor import PLAIN, Tensor, numpy_functions, plain, tick
+from .tensor import PLAIN, Tensor, numpy_functions, plain
 
 P = ParamSpec("P")
 Array: TypeAlias = Any  # in an op's body an array; its caller may give a Tensor, a number or lists

@@ -17,7 +17,17 @@ ROOT = Path(__file__).parents[1]
 # A room is a folder or a file at the top of its package.
 ROOMS = {
     "minigrad": (
-        *("memory", "dtypes", "context", "tensor", "errors", "tape", "ops", "numpy_functions"),
+        *(
+            "memory",
+            "clock",
+            "dtypes",
+            "context",
+            "tensor",
+            "errors",
+            "tape",
+            "ops",
+            "numpy_functions",
+        ),
         *("backward", "module", "optim", "gradcheck", "looking", "__init__"),
     ),
     "minitransformer": (

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..clock import clock
 from ..dtypes import as_array
 from ..memory import keep_freed_memory
-from ..tensor import Tensor, clock, plain
+from ..tensor import Tensor, plain
 from .gradients import gradient_of
 from .settings import Number, Setting, number, whole
 from .sharing import sharing
