@@ -8,12 +8,17 @@ that nothing fails because of it, neither a worker when it is forked nor the pro
 import errno
 import os
 import sys
+import threading
 from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
 
 from .text.showing import sentence
+
+# tqdm's own lock is shared with forked workers, and kept for ever by one that is killed while it
+# shows something; this one is this process's alone.
+tqdm.set_lock(threading.RLock())
 
 STREAMS = ("stdout", "stderr")
 
