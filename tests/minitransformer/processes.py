@@ -17,7 +17,8 @@ COMMAND = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from minitransformer import cli
-cli.save_pictures = lambda run, text: []
+from minitransformer.looking import pictures
+pictures.save_pictures = lambda run, text: []
 sys.exit(cli.main(sys.argv[1:]))
 """
 PYTHON = [sys.executable, "-c", COMMAND]

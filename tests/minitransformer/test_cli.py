@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from minitransformer import cli, tasks
+from minitransformer.commands import evaluate as evaluate_command
+from minitransformer.commands import train as train_command
 from minitransformer.looking import pictures
 from minitransformer.looking.drawing import WITHOUT
 from minitransformer.run import WEIGHTS, load
@@ -44,8 +46,8 @@ def quick(monkeypatch):
         few = {"train_examples": 200, "validation_examples": 10, "validations": 1}
         return right(task, folder, **{**settings, **few})
 
-    right = cli.train
-    monkeypatch.setattr(cli, "train", train)
+    right = train_command.train
+    monkeypatch.setattr(train_command, "train", train)
 
 
 def refused(result, *parts):
@@ -230,7 +232,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(command, trained, monkeypatch
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "evaluate", interrupted)
+    monkeypatch.setattr(evaluate_command, "evaluate", interrupted)
     status, out, err = command("evaluate", trained.folder, "--count", 5)
     assert status == 130
     assert out == [] and "".join(err) == "minitransformer: stopped by Ctrl-C"
@@ -423,7 +425,7 @@ def test_a_training_that_diverges_is_said_in_a_sentence(command, monkeypatch):
     def diverging(*args, **settings):
         raise FloatingPointError("the training diverged: at step 3 the loss is nan")
 
-    monkeypatch.setattr(cli, "train", diverging)
+    monkeypatch.setattr(train_command, "train", diverging)
     refused(command("train", "copy"), "the training diverged: at step 3 the loss is nan")
 
 

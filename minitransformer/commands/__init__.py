@@ -1,0 +1,1 @@
+"""The command `minitransformer`, a file for each of its commands."""

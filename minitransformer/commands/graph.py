@@ -1,0 +1,55 @@
+"""`minitransformer graph`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import minigrad as mg
+
+from ..decoding.greedy import greedy_decode
+from ..looking.layers import output_of
+from ..looking.pictures import example_text
+from ..run import PICTURES, load
+from ..text.batching import make_batch, source_rows
+from ..text.showing import wrapped
+from ..training.metrics import batch_loss
+from .arguments import add_run, command
+
+
+def add_graph(commands: Any) -> None:
+    sub = command(
+        commands,
+        "graph",
+        graph_command,
+        "Draw the computation graph of a model's loss on one example, or of one module.",
+        "minitransformer graph runs/reverse",
+        "minitransformer graph runs/reverse --depth 1 --output encoder-and-decoder.png",
+        "minitransformer graph runs/reverse --module encoder.layers.0 --depth 2 -o layer.svg",
+        'minitransformer graph runs/reverse --text "abc" --depth 9 --output everything.pdf',
+    )
+    add = sub.add_argument
+    add_run(sub)
+    add("--text", help="the source to use (default: a short test example)")
+    add("--module", metavar="PATH", help="only this module, as decoder.layers.0 (default: all)")
+    add("--depth", type=int, default=2, help="modules within modules shown (default: %(default)s)")
+    add(
+        *("-o", "--output"),
+        metavar="FILE",
+        help=".svg, .png, .pdf or .dot (default: RUN/pictures/graph.svg, or that of the module)",
+    )
+
+
+def graph_command(options: argparse.Namespace) -> None:
+    run = load(options.run, options.task_file)
+    text = example_text(run) if options.text is None else options.text
+    source = run.encode_source(text)
+    (written,) = greedy_decode(run.model, source_rows([source]))
+    batch = make_batch([(source, written)])
+    name, drawn = "graph.svg", None
+    if options.module is not None:
+        name = f"graph-{options.module}.svg"
+        drawn = output_of(run.model, options.module, lambda: batch_loss(run.model, batch))
+    drawing = mg.draw(batch_loss(run.model, batch) if drawn is None else drawn, options.depth)
+    output = Path(options.output or run.folder / PICTURES / name)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    print(wrapped(str(drawing.save(output))))

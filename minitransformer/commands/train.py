@@ -1,0 +1,68 @@
+"""`minitransformer train`."""
+
+import argparse
+import re
+from typing import Any
+
+from .. import tasks
+from ..fields import add_flags, given
+from ..looking.pictures import report
+from ..models.config import SHAPE, TransformerConfig
+from ..training.parallel import started_by_mpi
+from ..training.settings import MODEL_DEFAULTS, TrainingSettings
+from ..training.trainer import train
+from .arguments import add_task_file, command
+
+# What counts where a flag of the model is not given; for the others that is in their table.
+OTHERWISE = {
+    **dict.fromkeys(SHAPE, "that of --size"),
+    **{name: str(value) for name, value in MODEL_DEFAULTS.items()},
+    "max_length": "what the task needs",
+}
+
+
+def add_train(commands: Any) -> None:
+    sub = command(
+        commands,
+        "train",
+        train_command,
+        "Train a model on a task; the result is a folder, the run.",
+        "minitransformer train reverse",
+        "minitransformer train numbers --option largest=9999 --steps 1500 --run runs/small-numbers",
+        "minitransformer train copy --size tiny --positions learned --seed 1",
+        "minitransformer train reverse --d-model 48 --num-heads 3 --lr 0.002",
+        "minitransformer train mine --task-file mine.py",
+        "minitransformer train numbers --size medium --workers 2",
+        "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
+    )
+    add = sub.add_argument
+    add("task", metavar="TASK", help=f"one of: {', '.join(tasks.names())}, or that of --task-file")
+    add_task_file(sub)
+    add("--run", metavar="FOLDER", help="where to keep it (default: a new folder runs/TASK)")
+    add(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of the task, see: minitransformer tasks; may be given several times",
+    )
+    add_flags(sub.add_argument_group("training").add_argument, TrainingSettings)
+    add_flags(sub.add_argument_group("model").add_argument, TransformerConfig, OTHERWISE)
+
+
+def train_command(options: argparse.Namespace) -> None:
+    if options.task_file is not None:
+        tasks.load_file(options.task_file)
+    task = tasks.get(options.task, **dict(map(task_option, options.option)))
+    model = given(options, TransformerConfig)
+    run = train(task, options.run, **given(options, TrainingSettings), model=model)
+    if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
+        report(run)
+
+
+def task_option(text: str) -> tuple[str, str | int]:
+    """NAME=VALUE as a pair; a VALUE of digits is a number."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"--option needs NAME=VALUE, like largest=9999, and got {text!r}")
+    return name, int(value) if re.fullmatch("-?[0-9]+", value) else value
