@@ -10,6 +10,11 @@ import pytest
 DEMOS = Path(__file__).parents[1] / "demos"
 
 PROMISED = {
+    "00_engine_in_60_lines.py": [
+        "da = -24.0, db = 16.0, dc = 8.0",
+        "step 100: loss 0.0",
+        "minigrad's gradients are the same",
+    ],
     "01_scalar_gradient.py": [
         "by backward: da = -24.0, db = 16.0, dc = 8.0",
         "second derivative: 18.0, by hand 18.0",
@@ -41,3 +46,10 @@ def test_the_demo_says_what_it_promises(name, tmp_path):
     assert done.returncode == 0, done.stderr
     for line in PROMISED[name]:
         assert line in done.stdout
+
+
+def test_the_engine_of_60_lines_has_about_60_lines():
+    text = (DEMOS / "00_engine_in_60_lines.py").read_text(encoding="utf-8")
+    engine = text[text.index("class Tensor") : text.index("# %% A use")]
+    lines = [line for line in engine.splitlines() if line.strip() and not line.startswith("#")]
+    assert 55 <= len(lines) <= 70
