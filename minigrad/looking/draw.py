@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib.util
 import os
+import re
 import shutil
 import warnings
 import xml.etree.ElementTree as ElementTree
@@ -59,10 +60,17 @@ SYMMETRIC = {"add", "mul", "maximum", "minimum"}  # ops that do not mind the ord
 
 
 class Drawing:
-    """A picture that is ready to be written. It shows itself in Jupyter."""
+    """A picture that is ready to be written. It shows itself in Jupyter.
 
-    def __init__(self, digraph: Digraph):
+    `graph` is what it shows, after folding, and `tensor` what it was drawn from (None: a Graph).
+    In the SVG each part is a group with an id: "node-n12" for the node n12, "edge-n3-n12" for the
+    edge between two (the second such one "edge-n3-n12-2") and "cluster-encoder.layers.0".
+    """
+
+    def __init__(self, digraph: Digraph, graph: Graph, tensor: Tensor | None):
         self.digraph = digraph
+        self.graph = graph
+        self.tensor = tensor
 
     @property
     def source(self) -> str:
@@ -118,12 +126,12 @@ def draw(
         raise TypeError(f"draw takes a Tensor or a Graph, not {type(tensor).__name__}")
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ValueError(f'direction is "TB", "LR", "BT" or "RL", not {direction!r}')
-    graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
+    shown = tensor if isinstance(tensor, Graph) else graph_of(tensor)
     if depth is not None:
-        graph = graph.fold(depth)
+        shown = shown.fold(depth)
     import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
 
-    graph = with_short_arrows(with_small_boxes(graph))
+    graph = with_short_arrows(with_small_boxes(shown))
     digraph = graphviz.Digraph(
         graph_attr={**FONT, "rankdir": direction, **GRAPH, **effort(graph)},
         node_attr=NODE,
@@ -133,13 +141,26 @@ def draw(
         lines = (regular(line, 11) for line in why_empty(graph.output))
         digraph.attr(label=f"<{'<br/>'.join(lines)}>")
     names = {cluster: f"cluster_{i}" for i, cluster in enumerate(graph.root.walk())}
-    add_cluster(digraph, graph.root, names, saved, graph.output)
-    add_edges(digraph, graph)
+    add_cluster(digraph, graph.root, names, saved, graph.output, Counter())
+    add_edges(digraph, graph, edge_ids(shown))
     for cluster, inside in below_titles(graph).items():
         for node, rows in inside:
             below = title_of(names[node]) if isinstance(node, Cluster) else node.id
             digraph.edge(title_of(names[cluster]), below, minlen=str(rows), **UNSEEN)
-    return Drawing(digraph)
+    return Drawing(digraph, shown, tensor if isinstance(tensor, Tensor) else None)
+
+
+def edge_ids(graph: Graph) -> list[str]:
+    """The id of each edge in the SVG."""
+    times = Counter()
+    return [unique(f"edge-{source}-{target}", times) for source, target, _ in graph.edges]
+
+
+def unique(id: str, times: Counter[str]) -> str:
+    """`id` with what an id in an SVG may hold, and with "-2" behind it when it comes again."""
+    id = re.sub(r"[^\w.-]+", "_", id, flags=re.ASCII)
+    times[id] += 1
+    return id if times[id] == 1 else unique(f"{id}-{times[id]}", times)
 
 
 def why_empty(leaf: GraphNode) -> list[str]:
@@ -153,12 +174,18 @@ def why_empty(leaf: GraphNode) -> list[str]:
 
 
 def add_cluster(
-    digraph: Digraph, cluster: Cluster, names: dict[Cluster, str], saved: bool, output: GraphNode
+    digraph: Digraph,
+    cluster: Cluster,
+    names: dict[Cluster, str],
+    saved: bool,
+    output: GraphNode,
+    times: Counter[str],
 ) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
-        digraph.node(node.id, label=text(node, cluster, saved), tooltip=spoken(said(node)), **look)
+        look |= {"id": f"node-{node.id}", "tooltip": spoken(said(node))}
+        digraph.node(node.id, label=text(node, cluster, saved), **look)
     for child in cluster.children:
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
@@ -166,18 +193,19 @@ def add_cluster(
         inside = digraph.subgraph(name=names[child])
         assert inside is not None  # it is, without a graph to take over
         with inside as box:
-            box.attr(tooltip=tooltip, **look)
+            id = unique(f"cluster-{child.path or child.module}", times)
+            box.attr(tooltip=tooltip, id=id, **look)
             # The title is a node, since arrows go round nodes but straight through labels.
             words = f"<{'  '.join(filter(None, title))}>"
             box.node(title_of(names[child]), label=words, tooltip=tooltip, **TITLE)
-            add_cluster(box, child, names, saved, output)
+            add_cluster(box, child, names, saved, output, times)
 
 
 def title_of(cluster: str) -> str:
     return f"title_of_{cluster}"
 
 
-def add_edges(digraph: Digraph, graph: Graph) -> None:
+def add_edges(digraph: Digraph, graph: Graph, ids: list[str]) -> None:
     """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
     by_id = {node.id: node for node in graph.nodes}
     # {node: how many values meet there, parameters and constants apart}
@@ -191,10 +219,10 @@ def add_edges(digraph: Digraph, graph: Graph) -> None:
         named[edge] = edge.argument in ("", source.name, source.label)
         unclear[edge.target] += not named[edge] and target.label.split()[0] not in SYMMETRIC
     entered = titles_entered(graph)
-    for edge in graph.edges:
+    for edge, id in zip(graph.edges, ids):
         source, target = by_id[edge.source], by_id[edge.target]
         # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
-        look = {"weight": "30" if values[edge.target] < 2 else "10"}
+        look = {"id": id, "weight": "30" if values[edge.target] < 2 else "10"}
         way = f"{source.full_name or source.label} -> {target.full_name or target.label}"
         look["tooltip"] = spoken(f"{way} {source.shape}")
         if entered[edge]:

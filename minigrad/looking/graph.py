@@ -68,12 +68,20 @@ class Cluster:
 
 @dataclass(eq=False, repr=False)
 class Graph:
-    """All that `output` was computed from. In `nodes` each comes after those that it needs."""
+    """All that `output` was computed from. In `nodes` each comes after those that it needs.
+
+    `drawn_as` is {id of a node of the unfolded graph: id of the node that stands for it in this
+    one}; in the unfolded graph itself each stands for itself.
+    """
 
     nodes: list[GraphNode]
     edges: list[Edge]
     root: Cluster
     output: GraphNode
+    drawn_as: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.drawn_as = self.drawn_as or {node.id: node.id for node in self.nodes}
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
@@ -131,7 +139,9 @@ class Graph:
             for source, target, argument in self.edges
             if new[source] is not new[target]
         )
-        return Graph(nodes, list(edges), pruned(self.root, None, modules), new[self.output.id])
+        drawn_as = {id: new[at].id for id, at in self.drawn_as.items()}
+        root = pruned(self.root, None, modules)
+        return Graph(nodes, list(edges), root, new[self.output.id], drawn_as)
 
     def find(self, name: str) -> GraphNode:
         """The node with that path and name: `find("encoder.layers.0.self_attention.scores")`.

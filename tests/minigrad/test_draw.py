@@ -193,6 +193,44 @@ def test_titles_are_to_the_letter_too():
     assert titles(y, "edge") == [f"{name} -> {name} (1,)"]
 
 
+def groups(drawing, kind):
+    found = ElementTree.fromstring(drawing.svg()).iter("{http://www.w3.org/2000/svg}g")
+    return [group.get("id") for group in found if kind in (group.get("class") or "").split()]
+
+
+def test_each_part_is_a_group_with_an_id():
+    drawing = draw(attention())
+    nodes, edges = drawing.graph.nodes, drawing.graph.edges
+    assert {f"node-{node.id}" for node in nodes} <= {*groups(drawing, "node")}
+    assert sorted(groups(drawing, "edge")) == sorted(f"edge-{e.source}-{e.target}" for e in edges)
+    assert groups(drawing, "cluster") == ["cluster-Attention", "cluster-w_q", "cluster-w_k"]
+
+
+def test_the_second_edge_between_two_nodes_has_an_id_of_its_own():
+    x = mg.Tensor(3.0, True)
+    assert groups(draw(x * x), "edge") == ["edge-n0-n1", "edge-n0-n1-2"]
+
+
+def test_an_id_holds_no_odd_letters_and_stands_for_one_call():
+    class Holder(mg.Module):
+        def __init__(self):
+            self.parts = {'a "b"': Linear(2, 2), "a 'b'": Linear(2, 2)}
+
+        def forward(self, x):
+            for part in self.parts.values():
+                x = part(x)
+            return x
+
+    ids = groups(draw(Holder()(mg.Tensor(np.eye(2), True))), "cluster")
+    assert ids == ["cluster-Holder", "cluster-parts.a_b_", "cluster-parts.a_b_-2"]
+
+
+def test_a_drawing_keeps_what_it_was_drawn_from_and_what_it_shows():
+    y = attention()
+    assert draw(y).tensor is y and draw(graph_of(y)).tensor is None
+    assert len(draw(y, depth=0).graph.nodes) == 2
+
+
 def test_the_same_graph_gives_the_same_bytes(tmp_path):
     files = [draw(attention()).save(tmp_path / f"{i}.svg").read_bytes() for i in (1, 2)]
     assert files[0] == files[1]
