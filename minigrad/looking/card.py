@@ -88,7 +88,7 @@ def way_section(way: Way) -> Section:
 
 
 def called(argument: str, node: GraphNode) -> str:
-    """An argument and what was given as it: "a = scores", "weight = encoder.layers.0.w_q.weight"."""
+    """An argument and what was given as it: "a = scores", "weight = encoder.w_q.weight"."""
     name = node.full_name or node.name or (node.label if node.kind == "op" else "")
     return f"{argument} = {name}" if name and name != argument else argument
 
@@ -115,9 +115,9 @@ def table(check: Check, width: int) -> list[str]:
     for digits, heads in ((8, ("by the rule", "by differences")), (4, ("rule", "differences"))):
         rows = [("at", *heads)]
         for i in sorted(worst.tolist()):
-            numbers = check.by_rule[i], check.by_differences[i]
             place = ",".join(map(str, check.places[i]))
-            rows.append((f"[{place}]", *(f"{number:.{digits}g}" for number in numbers)))
+            rule, differences = check.by_rule[i], check.by_differences[i]
+            rows.append((f"[{place}]", f"{rule:.{digits}g}", f"{differences:.{digits}g}"))
         a, b, c = (max(map(len, column)) for column in zip(*rows))
         lines = [f"{at:{a}} {rule:>{b}} {differences:>{c}}" for at, rule, differences in rows]
         if a + b + c + 2 <= width:

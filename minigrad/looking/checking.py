@@ -58,18 +58,17 @@ def check_rule(
         by_rule = np.array([d[place] for place in places])
         scale = np.abs(by_rule[np.isfinite(by_rule)]).max(initial=0.0)
         size = np.abs(np.where(np.isfinite(y := value()), y, 0) * g).sum()
-        numerical, agrees = np.empty(len(places)), True
+        noise = 16 * np.finfo(np.float64).eps * size  # of a difference, before it is divided by h
+        numerical, agrees = np.empty(len(places)), np.zeros(len(places), bool)
         for i, place in enumerate(places):
-            for h in STEPS:
-                h *= max(1.0, abs(float(x[place]))) if np.isfinite(x[place]) else 1.0
+            unit = max(1.0, abs(x[place])) if np.isfinite(x[place]) else 1.0
+            for h in [step * unit for step in STEPS]:
                 numerical[i] = difference(value, x, place, g, h)
-                noise = 16 * np.finfo(np.float64).eps * size / h
                 error = abs(numerical[i] - by_rule[i])
-                close = bool(error <= TOLERANCE * max(scale, abs(numerical[i])) + noise)
-                if close:
+                agrees[i] = error <= TOLERANCE * max(scale, abs(numerical[i])) + noise / h
+                if agrees[i]:
                     break
-            agrees &= close
-    return Check(places, by_rule, numerical, x.size, agrees)
+    return Check(places, by_rule, numerical, x.size, bool(agrees.all()))
 
 
 def chosen(d: np.ndarray) -> list[tuple[int, ...]]:

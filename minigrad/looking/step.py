@@ -24,7 +24,7 @@ from ..tape import Origin
 from ..tensor import Tensor, TensorLike
 from .card import html_card, text_card
 from .checking import Check
-from .forward import ForwardStep, ForwardStepper
+from .forward import ForwardStepper
 from .graph import GraphNode
 from .replay import replayed
 from .source import SourceLine, rule_source
@@ -151,6 +151,8 @@ def passed(
                     again.check(node, slot, incoming) if again else None,
                 )
                 ways.append(way)
+        if again:
+            del again.values[node]  # none of those that are left was given it
         if number >= first:
             yield Step(number, len(nodes), seen, line_of(node), incoming, ways)
     if not retain_graph:

@@ -13,7 +13,6 @@ from .graph import GraphNode, is_short_for
 from .source import SourceLine
 from .trace import graph_of
 
-
 Place: TypeAlias = "str | Tensor | Module"  # where to stop: see `Walk.numbers`
 
 
