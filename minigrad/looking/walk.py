@@ -1,0 +1,122 @@
+"""The recorded ops in the order in which they are visited, and where in it a name is."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TypeAlias
+
+from ..backward import history
+from ..module import Module
+from ..tape import Node
+from ..tensor import Tensor
+from .graph import GraphNode, is_short_for
+from .source import SourceLine
+from .trace import graph_of
+
+Place: TypeAlias = "str | Tensor | Module"  # where to stop: see `Walk.numbers`
+
+
+class Walk:
+    """All ops of a computation, the oldest first or, backward, the latest first. A step's number is
+    an op's place in this order, from 1 on.
+
+    Raises RuntimeError where a part of the graph was freed.
+    """
+
+    def __init__(self, output: Tensor, forward: bool):
+        self.graph = graph_of(output)
+        self.oldest_first = history(output)
+        ops = [node for node in self.graph.nodes if node.kind == "op"]
+        order = list(zip(self.oldest_first, ops))
+        self.order: list[tuple[Node, GraphNode]] = order if forward else order[::-1]
+        self.by_id = {node.id: node for node in self.graph.nodes}
+        # {(op, argument): what was given as that argument}
+        self.given = {
+            (target, argument): self.by_id[source] for source, target, argument in self.graph.edges
+        }
+
+    def numbers(self, place: Place) -> list[int]:
+        """The numbers of the steps at a place, at least one, in order:
+
+        of a tensor (itself, or its path and name, or a part of them as in `Graph.find`) the step of
+        the op that made it, and of a leaf those of the ops that use it; of a module (itself, or its
+        path) all within its calls; of an op's name all calls of that op.
+
+        Raises ValueError for a name that does not occur.
+        """
+        if isinstance(place, str):
+            return self._named(place)
+        if isinstance(place, Tensor):
+            users = (place.node,) if place.node is not None else ()
+            found = [
+                number
+                for number, (node, _) in enumerate(self.order, start=1)
+                if node in users or (not users and any(arg is place for arg in node.args))
+            ]
+            what = f"the tensor {place.name!r}" if place.name else f"a tensor of {place.shape}"
+        elif isinstance(place, Module):
+            found = [
+                number for number, (node, _) in enumerate(self.order, 1) if _within(node, place)
+            ]
+            what = f"the module {type(place).__name__}"
+        else:
+            raise TypeError(
+                "a place is a Tensor, a Module or a name (of a tensor, a module or an op), not "
+                f"{type(place).__name__}"
+            )
+        if not found:
+            raise ValueError(f"{what} is no part of this computation")
+        return found
+
+    def _named(self, name: str) -> list[int]:
+        if not name:
+            raise ValueError("the place to go to is empty: name a tensor, a module or an op")
+        tensors = {
+            node.id: node.full_name or node.label
+            for node in self.graph.nodes
+            if node.name or node.kind in ("parameter", "input")
+        }
+        modules = {cluster.path: cluster for cluster in self.graph.root.walk() if cluster.path}
+        ops = {node.op_name for node, _ in self.order}
+        meant = {id for id, full in tensors.items() if full == name}
+        meant = meant or {id for id, full in tensors.items() if is_short_for(full, name)}
+        at = set()
+        if meant:
+            users = {id for (id, _), source in self.given.items() if source.id in meant}
+            made = {node.id for _, node in self.order if node.id in meant}
+            at = made or users
+        if not at:
+            paths = [name] if name in modules else [p for p in modules if is_short_for(p, name)]
+            inside = [part for path in paths for part in modules[path].walk()]
+            at = {node.id for cluster in inside for node in cluster.nodes}
+        numbers = [i for i, (_, node) in enumerate(self.order, start=1) if node.id in at]
+        if not numbers:
+            numbers = [i for i, (node, _) in enumerate(self.order, 1) if node.op_name == name]
+        if not numbers:
+            names = list(dict.fromkeys([*tensors.values(), *modules, *sorted(ops)]))
+            near = difflib.get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+            there_is = f"there is {', '.join(near)}" if near else "there is nothing to name"
+            raise ValueError(f"no tensor, module or op here is named {name!r}; {there_is}")
+        return numbers
+
+
+def line_of(node: Node) -> SourceLine | None:
+    """The line that called a recorded op."""
+    return SourceLine(*node.line)
+
+
+def argument_at(node: Node, slot: int) -> str:
+    """The name of the argument number `slot` of a recorded op: "a", "arrays[1]"."""
+    op = node.op
+    if op.many:
+        return f"{op.inputs[-1]}[{slot - op.slots[0]}]"
+    return op.rule_name(slot).removeprefix("d")
+
+
+def _within(node: Node, module: Module) -> bool:
+    scope = node.scope
+    while scope is not None:
+        if scope.module is module:
+            return True
+        scope = scope.outer
+    return False
