@@ -1,15 +1,36 @@
-"""For the whole suite: one BLAS thread, patient property tests, and no skipped test in CI."""
+"""For the whole suite: one BLAS thread, patient property tests, a browser where there is one, and no
+skipped test in CI."""
 
 import os
+import shutil
 
 # The arrays here are small: a second thread costs more than it brings. Before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import pytest
 from hypothesis import settings
 
 # A machine that does other things too must not fail a property for being slow once.
 settings.register_profile("patient", deadline=None, derandomize=True)
 settings.load_profile("patient")
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, one for all tests of pages."""
+    reason = "pages are tested with Playwright: pip install playwright"
+    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("pages are tested in Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=path, args=QUIET)
+        yield launched
+        launched.close()
 
 
 def pytest_sessionfinish(session, exitstatus):

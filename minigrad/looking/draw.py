@@ -13,7 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..tensor import Tensor
+from ..tensor import Tensor, TensorLike
+from .animate import Film
 from .graph import Cluster, Graph, GraphNode, local
 from .layout import (
     LEAVES,
@@ -23,6 +24,7 @@ from .layout import (
     with_short_arrows,
     with_small_boxes,
 )
+from .step import step
 from .trace import graph_of
 
 if TYPE_CHECKING:
@@ -98,6 +100,30 @@ class Drawing:
             ending, path = "dot", path.with_suffix(".dot")
             warnings.warn(f"{MISSING}; wrote {path} instead", stacklevel=2)
         write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
+        return path
+
+    def animate(
+        self, path: str | os.PathLike[str], gradient: TensorLike | None = None
+    ) -> Path:
+        """Write a page to `path`, which ends in .html, that plays backward over this picture, one
+        op at a time with its numbers; returns its Path. It is one file, and loads nothing.
+
+        Backward runs for it alone: no `.grad` is changed, and the graph is not freed. A tensor of
+        several numbers needs `gradient`, as `backward` does. Raises ValueError for a drawing of a
+        Graph and for more than 2,000 steps, RuntimeError where Graphviz is missing.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"cannot animate to {path.name!r}: its ending has to be .html")
+        if self.tensor is None:
+            raise ValueError(
+                "a Graph has no gradients to show: draw the tensor itself, mg.draw(loss)"
+            )
+        if not can_render():
+            raise RuntimeError(MISSING)
+        film = Film(step(self.tensor, gradient), self.graph, edge_ids(self.graph))
+        picture = rendered(film.with_room(self.digraph), "svg").decode()
+        write(path, film.page(picture, path.stem).encode())
         return path
 
     def _repr_svg_(self) -> str | None:

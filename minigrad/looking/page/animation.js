@@ -21,7 +21,7 @@ function show(number, playing) {
 }
 
 function saveSvg() {
-  download(`${data.file}-step-${film.now()}.svg`, standalone(svg));
+  download(`${data.name}-step-${film.now()}.svg`, standalone(svg));
 }
 
 function toggleHelp() {

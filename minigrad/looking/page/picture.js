@@ -28,7 +28,10 @@ function paintPicture(parts, view, nothing) {
     }
   }
   const lit = new Set(view.ways.map((way) => way.edge));
-  for (const [id, group] of parts.edges) group.classList.toggle("lit", lit.has(id));
+  for (const [id, group] of parts.edges) {
+    group.classList.toggle("lit", lit.has(id));
+    group.classList.remove("onward");
+  }
   paintFlows(parts, view);
 }
 
@@ -37,9 +40,10 @@ function paintFlows(parts, view) {
   parts.flows.replaceChildren();
   const taken = [];
   for (const way of view.ways) {
-    const path = parts.edges.get(way.edge)?.querySelector("path");
-    if (!path) continue;
-    const at = nearTarget(path, parts.groups.get(way.box).map(middle));
+    const edge = parts.edges.get(way.edge);
+    if (!edge) continue; // within a closed module
+    const at = nearTarget(edge.querySelector("path"), parts.groups.get(way.box).map(middle));
+    edge.classList.toggle("onward", at.onward); // an arrow that points where the gradient goes
     const text = drawn("text", { x: 0, y: 0 }, way.brief);
     const tag = drawn("g", { class: "flow" }, text);
     parts.flows.append(tag);
@@ -57,8 +61,12 @@ function nearTarget(path, targets) {
   const length = path.getTotalLength();
   const share = Math.min(14, length / 2);
   const [near, far] = [share, length - share].map((at) => path.getPointAtLength(at));
-  const away = (point) => Math.min(...targets.map((target) => distance(point, target)));
-  return away(near) < away(far) ? near : far;
+  const away = (end) => Math.min(...targets.map((target) => distance(end, target)));
+  return away(near) < away(far) ? { ...point(near), onward: false } : { ...point(far), onward: true };
+}
+
+function point({ x, y }) {
+  return { x, y };
 }
 
 function middle(group) {

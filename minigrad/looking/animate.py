@@ -1,0 +1,182 @@
+"""Backward as a film: a page that plays it over the picture, one op at a time, with the numbers."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .card import array_lines, called
+from .graph import Graph
+from .page import assembled
+from .step import Step, Stepper, Way
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+STYLES = ("colours.css", "picture.css", "animation.css")
+SCRIPTS = ("dom.js", "view.js", "address.js", "card.js", "picture.js", "zoom.js", "save.js")
+SCRIPTS += ("player.js", "keys.js", "animation.js")
+MOST_STEPS = 2_000  # of a page: what a browser shows at once, and what anyone will step through
+WIDTH = 64  # columns of the arrays on a card
+IN_A_BOX = 6  # entries that are shown there in full
+NOTHING = "grad –"  # in a box that no gradient has come to
+SVG = "http://www.w3.org/2000/svg"
+
+
+class Film:
+    """What the page shows: each step as plain text, and where in the picture it takes place.
+
+    `edges` are the ids of the graph's edges in the picture. Raises ValueError for no steps, or more
+    than a page can hold.
+    """
+
+    def __init__(self, stepper: Stepper, graph: Graph, edges: list[str]):
+        if not stepper.total:
+            raise ValueError("there is no step to show: no op has made this tensor")
+        if stepper.total > MOST_STEPS:
+            raise ValueError(
+                f"backward through this takes {stepper.total:,} steps, and a page holds at most "
+                f"{MOST_STEPS:,}: compute it with fewer layers or a shorter input, or animate a part "
+                "of it, mg.draw(part).animate(path, gradient)"
+            )
+        self.graph = graph
+        self.edge_ids: dict[tuple[str, ...], str] = {}
+        for (source, target, argument), id in zip(graph.edges, edges):
+            self.edge_ids.setdefault((source, target, argument), id)
+            self.edge_ids.setdefault((source, target), id)  # of all that a closed module uses
+        self.rules: dict[str, str] = {}  # {name: source text}
+        self.longest: dict[str, str] = {}  # {box: the longest line that a gradient takes there}
+        # Not to its end, at which it would add to `.grad` and free the graph.
+        self.steps = [self.shown(step) for step in islice(stepper, stepper.total)]
+        numbers = {step["node"]: i for i, step in enumerate(self.steps, start=1)}
+        for step in self.steps:
+            for way in step["ways"]:
+                way["step"] = numbers.get(way["target"])  # None: a leaf has no step
+
+    def shown(self, step: Step) -> dict[str, Any]:
+        """A step as the scripts of the page take it."""
+        node, line = step.node, step.line
+        box = self.graph.drawn_as[node.id]
+        return {
+            "node": node.id,
+            "box": box,
+            "op": node.label,
+            "name": node.name or "",
+            "path": node.path,
+            "shape": f"{node.shape} {node.dtype}",
+            "line": f"{Path(line.file).name}:{line.number}  {line.text}".rstrip() if line else "",
+            "incoming": in_full(step.incoming),
+            "brief": brief(step.incoming),
+            "gradient": self.line(node.id, f"grad {brief(step.incoming)}"),
+            "ways": [self.shown_way(way, step.node.label.split()[0], box) for way in step.ways],
+            "left": step.left,
+        }
+
+    def shown_way(self, way: Way, op: str, box: str) -> dict[str, Any]:
+        target = self.graph.drawn_as[way.target.id]
+        rule = f"{op}.{way.rule}"
+        self.rules[rule] = way.source
+        edge = self.edge_ids.get((target, box, way.argument)) or self.edge_ids.get((target, box))
+        some = f" ({way.arrived} of {way.expected})" if way.arrived < way.expected else ""
+        return {
+            "target": way.target.id,
+            "box": target,
+            "edge": edge,  # None within a closed module
+            "said": called(way.argument, way.target),
+            "rule": rule,
+            "outgoing": in_full(way.outgoing),
+            "brief": brief(way.outgoing),
+            "accumulated": in_full(way.accumulated),
+            "gradient": self.line(way.target.id, f"grad {brief(way.accumulated)}{some}"),
+            "arrived": way.arrived,
+            "expected": way.expected,
+        }
+
+    def line(self, box: str, line: str) -> str:
+        """The line, for which there has to be room in the box."""
+        self.longest[box] = max(self.longest.get(box, NOTHING), line, key=len)
+        return line
+
+    def with_room(self, digraph: Digraph) -> Digraph:
+        """The picture with one line more in each box, as long as a gradient will ever be there."""
+        copy = digraph.copy()
+        copy.body = [self.with_row(statement) for statement in digraph.body]
+        return copy
+
+    def with_row(self, statement: str) -> str:
+        """A statement of DOT; one that draws a node has a label in which a row is added."""
+        box = re.search(r' id="node-(\w+?)(_for_\w+)?"', statement)
+        if box is None:
+            return statement
+        line = f'<font point-size="10"><b>{self.longest.get(box[1], NOTHING)}</b></font>'
+        return statement.replace("</table>>", f'<tr><td height="14">{line}</td></tr></table>>', 1)
+
+    def page(self, picture: str, name: str) -> str:
+        """The text of the page. `picture` is the SVG of `with_room`; pictures that are saved from
+        the page are files of this `name`."""
+        output = self.graph.output
+        of = output.name or output.label
+        data = {
+            "name": name,
+            "total": len(self.steps),
+            "nothing": NOTHING,
+            "opening": f"Backward goes from {of} to all that it was computed from, against the "
+            "arrows. Play, or press the right arrow key for the first step.",
+            "rules": self.rules,
+            "steps": self.steps,
+        }
+        return assembled(
+            "animation.html",
+            STYLES,
+            SCRIPTS,
+            data,
+            title=f"Backward of {of}",
+            subtitle=f"{len(self.steps):,} steps, one op each",
+            total=str(len(self.steps)),
+            picture=with_places(picture, f"The computation of {of}"),
+        )
+
+
+def in_full(array: np.ndarray) -> str:
+    """An array as it stands on the card of `mg.step`."""
+    return "\n".join(array_lines(array, WIDTH))
+
+
+def brief(array: np.ndarray) -> str:
+    """An array in a few letters: its numbers, or else their mean ± standard deviation."""
+    if array.size > IN_A_BOX:
+        return f"{array.mean():.3g} ± {array.std():.3g}"
+    text = np.array2string(array, separator=", ", formatter={"float": "{:.3g}".format})
+    return "".join(text.split("\n"))
+
+
+def with_places(picture: str, label: str) -> str:
+    """The SVG in which each node says what it is of, and its last line is there for a gradient."""
+    root = ElementTree.fromstring(picture)
+    root.set("role", "img")
+    root.set("aria-label", label)
+    for group in root.iter(f"{{{SVG}}}g"):
+        box = re.fullmatch(r"node-(\w+?)(_for_\w+)?", group.get("id", ""))
+        if box is None:
+            continue
+        group.set("data-box", box[1])
+        line = group.findall(f"{{{SVG}}}text")[-1]
+        line.text = NOTHING
+        line.attrib |= {"class": "gradient", "text-anchor": "middle", "x": f"{middle(group):.2f}"}
+        del line.attrib["font-weight"]
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def middle(group: ElementTree.Element) -> float:
+    """The x of the middle of a node, round which its lines are centred."""
+    xs = []
+    for shape in group:
+        if "cx" in shape.attrib:
+            return float(shape.attrib["cx"])
+        xs += re.findall(r"(-?[\d.]+),", shape.get("points") or shape.get("d") or "")
+    return (min(map(float, xs)) + max(map(float, xs))) / 2
