@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .card import array_lines, called
+from .card import array_lines, called, summary
 from .graph import Graph
 from .page import assembled
 from .step import Step, Stepper, Way
@@ -41,8 +42,8 @@ class Film:
         if stepper.total > MOST_STEPS:
             raise ValueError(
                 f"backward through this takes {stepper.total:,} steps, and a page holds at most "
-                f"{MOST_STEPS:,}: compute it with fewer layers or a shorter input, or animate a part "
-                "of it, mg.draw(part).animate(path, gradient)"
+                f"{MOST_STEPS:,}: compute it with fewer layers or a shorter input, or animate a "
+                "part of it, mg.draw(part).animate(path, gradient)"
             )
         self.graph = graph
         self.edge_ids: dict[tuple[str, ...], str] = {}
@@ -143,16 +144,23 @@ class Film:
 
 
 def in_full(array: np.ndarray) -> str:
-    """An array as it stands on the card of `mg.step`."""
-    return "\n".join(array_lines(array, WIDTH))
+    """An array as it stands on the card of `mg.step`; what is said in words is one line here."""
+    lines = array_lines(array, WIDTH)
+    return summary(array) if lines[0].startswith("(") else "\n".join(lines)
 
 
 def brief(array: np.ndarray) -> str:
-    """An array in a few letters: its numbers, or else their mean ± standard deviation."""
-    if array.size > IN_A_BOX:
-        return f"{array.mean():.3g} ± {array.std():.3g}"
-    text = np.array2string(array, separator=", ", formatter={"float": "{:.3g}".format})
-    return "".join(text.split("\n"))
+    """An array in a few letters: its numbers, or else mean ± spread (the standard deviation)."""
+    if array.size <= IN_A_BOX:
+        text = np.array2string(array, separator=", ", formatter={"float": "{:.4g}".format})
+        return "".join(text.split("\n"))
+    odd = array.size - np.count_nonzero(np.isfinite(array))
+    if odd:
+        return f"{odd} of {array.size} not finite"
+    mean, deviation = float(array.mean(dtype=float)), float(array.std(dtype=float))
+    # As exact as the larger of the two: what is left of a mean of 0 is rounding, no gradient.
+    digits = 2 - math.floor(math.log10(max(abs(mean), deviation) or 1))
+    return f"{round(mean, digits) + 0.0:.3g} ± {round(deviation, digits):.3g}"
 
 
 def with_places(picture: str, label: str) -> str:

@@ -102,9 +102,7 @@ class Drawing:
         write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
         return path
 
-    def animate(
-        self, path: str | os.PathLike[str], gradient: TensorLike | None = None
-    ) -> Path:
+    def animate(self, path: str | os.PathLike[str], gradient: TensorLike | None = None) -> Path:
         """Write a page to `path`, which ends in .html, that plays backward over this picture, one
         op at a time with its numbers; returns its Path. It is one file, and loads nothing.
 

@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 def assembled(
     template: str, styles: Iterable[str], scripts: Iterable[str], data: Any, **slots: str
 ) -> str:
-    """The text of a page: the file `template` with its slots `$style`, `$script`, `$data`, `$policy`
-    and those in `slots` filled in. A slot whose name is `picture` is markup, any other is text.
+    """The text of a page: the file `template`, with `$style`, `$script`, `$data`, `$policy` and
+    those in `slots` filled in. The slot named `picture` is markup, any other is text.
 
     Its Content-Security-Policy lets it run these styles and scripts and nothing else, and load
     nothing at all.
@@ -33,9 +33,7 @@ def assembled(
         ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
         + [f"{kind}-src '{fingerprint(text)}'" for kind, text in allowed.items()]
     )
-    texts = {
-        name: text if name == "picture" else html.escape(text) for name, text in slots.items()
-    }
+    texts = {name: text if name == "picture" else html.escape(text) for name, text in slots.items()}
     return Template(read(template)).substitute(
         texts, policy=policy, style=style, script=script, data=as_json(data)
     )

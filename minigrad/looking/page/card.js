@@ -62,6 +62,8 @@ function dots({ arrived, expected }) {
   return element("span", { class: "dots", "aria-hidden": "true" }, all);
 }
 
+// An array in rows, or what is said of a large one, which opens with its shape: "(64, 64): mean ...".
 function numbers(name, text) {
-  return element("pre", { class: `numbers ${name}` }, text);
+  const words = text.startsWith("(") ? " words" : "";
+  return element("pre", { class: `numbers ${name}${words}` }, text);
 }

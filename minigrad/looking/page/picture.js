@@ -19,20 +19,27 @@ function paintPicture(parts, view, nothing) {
   const targets = new Set(view.ways.map((way) => way.box));
   for (const [box, groups] of parts.groups) {
     const gradient = view.gradients[box];
+    const lit = box === view.lit;
+    const kinds = {
+      lit,
+      target: targets.has(box) && !lit,
+      waiting: !gradient,
+      partial: gradient?.partial,
+    };
     for (const group of groups) {
-      group.classList.toggle("lit", box === view.lit);
-      group.classList.toggle("target", targets.has(box) && box !== view.lit);
-      group.classList.toggle("waiting", !gradient);
-      group.classList.toggle("partial", !!gradient && gradient.partial);
+      mark(group, "node", kinds);
       group.querySelector(".gradient").textContent = gradient ? gradient.line : nothing;
     }
   }
   const lit = new Set(view.ways.map((way) => way.edge));
-  for (const [id, group] of parts.edges) {
-    group.classList.toggle("lit", lit.has(id));
-    group.classList.remove("onward");
-  }
+  for (const [id, group] of parts.edges) mark(group, "edge", { lit: lit.has(id) });
   paintFlows(parts, view);
+}
+
+// The whole class, so that it is the same by whatever way one has come.
+function mark(group, name, kinds) {
+  const all = Object.keys(kinds).filter((kind) => kinds[kind]);
+  group.setAttribute("class", [name, ...all].join(" "));
 }
 
 // What each way carries, in a tag on its edge, near the box that it goes to.
@@ -43,7 +50,8 @@ function paintFlows(parts, view) {
     const edge = parts.edges.get(way.edge);
     if (!edge) continue; // within a closed module
     const at = nearTarget(edge.querySelector("path"), parts.groups.get(way.box).map(middle));
-    edge.classList.toggle("onward", at.onward); // an arrow that points where the gradient goes
+    // An arrow that points to where the gradient goes is one of a picture of backward.
+    mark(edge, "edge", { lit: true, onward: at.onward });
     const text = drawn("text", { x: 0, y: 0 }, way.brief);
     const tag = drawn("g", { class: "flow" }, text);
     parts.flows.append(tag);

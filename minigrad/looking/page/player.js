@@ -14,8 +14,13 @@ function player(data, show) {
     else show(step, timer !== null);
   }
 
-  function play() {
+  function run() {
+    clearInterval(timer);
     timer = setInterval(() => go(step + 1, false), PACE / speed);
+  }
+
+  function play() {
+    run();
     go(step === data.total ? 0 : step + 1, false);
   }
 
@@ -27,9 +32,7 @@ function player(data, show) {
 
   function setSpeed(to) {
     speed = to;
-    if (timer === null) return;
-    clearInterval(timer);
-    timer = setInterval(() => go(step + 1, false), PACE / speed);
+    if (timer !== null) run();
   }
 
   // The next step (or, backwards, the last one before) whose box is another.
@@ -49,7 +52,6 @@ function player(data, show) {
     go,
     by: (count) => go(step + count),
     toggle: () => (timer === null ? play() : pause()),
-    pause,
     setSpeed,
     nextBox,
     now: () => step,
