@@ -1,7 +1,5 @@
 """Computations to make films of, and how to read the page of one in a browser."""
 
-import re
-
 import numpy as np
 
 import minigrad as mg
@@ -69,11 +67,6 @@ def steps_of(drawing):
 
 def count(tab):
     return tab.inner_text("#count")
-
-
-def arrive(tab, step):
-    """Wait until the page shows the step."""
-    tab.locator("#count", has_text=re.compile(rf"^{step} of")).wait_for()
 
 
 def texts(tab, selector):

@@ -40,6 +40,9 @@ def test_every_step_shows_what_mg_step_gives(opened, files, name):
             ]
             several = [way for way in step.ways if way.expected > 1]
             assert texts(tab, "#card .accumulated") == [in_full(w.accumulated) for w in several]
+            assert texts(tab, "#card .way h4") == [
+                "sum so far" if way.arrived < way.expected else "sum" for way in several
+            ]
             assert [text for text in texts(tab, "#card .arrived") if "only" not in text] == [
                 f"{way.arrived} of {way.expected} ways arrived" for way in several
             ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import DRAWINGS, arrive, attention, count, lit, shown, steps_of, texts
+from films import DRAWINGS, attention, count, lit, shown, steps_of, texts
 
 import minigrad as mg
 from minigrad import draw
@@ -70,7 +70,7 @@ def test_the_back_button_goes_to_where_one_jumped_from(opened, files):
         tab.go_forward()
         assert count(tab) == f"{total} of {total}"
         tab.evaluate("location.hash = 'step=1'")
-        arrive(tab, 1)
+        tab.locator("#count", has_text=f"1 of {total}").wait_for()
         tab.click("#card a")
         assert count(tab) == f"2 of {total}"
 
@@ -93,16 +93,16 @@ def test_the_keyboard_does_all_of_it(opened, files):
         for key, at in (("End", total), ("ArrowLeft", total - 1), ("Home", 0), ("ArrowRight", 1)):
             tab.keyboard.press(key)
             assert count(tab) == f"{at} of {total}"
-        tab.select_option("#speed", "4")
-        tab.evaluate("document.activeElement.blur()")
+        tab.clock.install()
         tab.keyboard.press("Space")
         assert tab.get_attribute("#play", "aria-label") == "Pause"
-        arrive(tab, 4)
+        assert count(tab) == f"2 of {total}"
+        tab.clock.run_for(3_300)
+        assert count(tab) == f"4 of {total}"
         tab.keyboard.press("Space")
+        tab.clock.run_for(10_000)
         assert tab.get_attribute("#play", "aria-label") == "Play"
-        at = count(tab)
-        tab.wait_for_timeout(600)
-        assert count(tab) == at
+        assert count(tab) == f"4 of {total}"
         width = "document.querySelector('#scroller svg').clientWidth"
         before = tab.evaluate(width)
         tab.keyboard.press("+")
@@ -116,14 +116,17 @@ def test_the_keyboard_does_all_of_it(opened, files):
 def test_it_plays_to_its_end_and_again_from_the_start(opened, files):
     drawing, path = files["fan-out"]
     with opened(path) as tab:
+        tab.clock.install()
+        tab.click("#play")
+        tab.clock.run_for(2_000)
+        assert count(tab) == "2 of 4"
         tab.select_option("#speed", "4")
+        tab.clock.run_for(2_000)
+        assert count(tab) == "4 of 4" and tab.get_attribute("#play", "aria-label") == "Play"
         tab.click("#play")
-        arrive(tab, 4)
-        assert tab.get_attribute("#play", "aria-label") == "Play"
-        tab.click("#play")
-        assert count(tab) == "0 of 4"
-        tab.click("#play")
-        assert tab.get_attribute("#play", "aria-label") == "Play"
+        assert count(tab) == "0 of 4" and tab.get_attribute("#play", "aria-label") == "Pause"
+        tab.clock.run_for(500)
+        assert count(tab) == "1 of 4"
 
 
 def test_what_has_the_focus_is_named_and_outlined(opened, files):
