@@ -81,10 +81,13 @@ def way_section(way: Way) -> Section:
         section.rows.append(("so far", f"the same: {ways}"))
     else:
         section.rows += [("so far", ways), ("", way.accumulated)]
-    if way.check is not None:
-        section.rows.append(("check", said(way.check)))
-        section.rows.append(("", way.check))
+    section.rows += check_rows(way)
     return section
+
+
+def check_rows(way: Way) -> list[tuple[str, Content]]:
+    """What came out of a check, if there was one, and the entries side by side."""
+    return [("check", said(way.check)), ("", way.check)] if way.check is not None else []
 
 
 def called(argument: str, node: GraphNode) -> str:

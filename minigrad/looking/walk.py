@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from typing import TypeAlias
 
 from ..backward import history
@@ -13,7 +14,7 @@ from .graph import GraphNode, is_short_for
 from .source import SourceLine
 from .trace import graph_of
 
-Place: TypeAlias = "str | Tensor | Module"  # where to stop: see `Walk.numbers`
+Place: TypeAlias = "str | int | Tensor | Module"  # where to stop: see `Walk.numbers`
 
 
 class Walk:
@@ -34,18 +35,28 @@ class Walk:
         self.given = {
             (target, argument): self.by_id[source] for source, target, argument in self.graph.edges
         }
+        # {tensor: by how many ways its gradient comes in}
+        self.ways = Counter(
+            self.given[seen.id, argument_at(node, slot)].id
+            for node, seen in self.order
+            for slot, _ in node.edges
+        )
 
     def numbers(self, place: Place) -> list[int]:
         """The numbers of the steps at a place, at least one, in order:
 
         of a tensor (itself, or its path and name, or a part of them as in `Graph.find`) the step of
         the op that made it, and of a leaf those of the ops that use it; of a module (itself, or its
-        path) all within its calls; of an op's name all calls of that op.
+        path) all within its calls; of an op's name all calls of that op. A number is its own.
 
-        Raises ValueError for a name that does not occur.
+        Raises ValueError for what does not occur.
         """
         if isinstance(place, str):
             return self._named(place)
+        if isinstance(place, int):
+            if not 1 <= place <= len(self.order):
+                raise ValueError(f"there is no step {place}: they are 1 to {len(self.order)}")
+            return [place]
         if isinstance(place, Tensor):
             users = (place.node,) if place.node is not None else ()
             found = [
@@ -61,12 +72,16 @@ class Walk:
             what = f"the module {type(place).__name__}"
         else:
             raise TypeError(
-                "a place is a Tensor, a Module or a name (of a tensor, a module or an op), not "
-                f"{type(place).__name__}"
+                "a place is a Tensor, a Module, a name (of a tensor, a module or an op) or the "
+                f"number of a step, not {type(place).__name__}"
             )
         if not found:
             raise ValueError(f"{what} is no part of this computation")
         return found
+
+    def tensor(self, name: str) -> GraphNode:
+        """The tensor with that path and name, as `Graph.find` does; or with that id, as "n3"."""
+        return self.by_id[name] if name in self.by_id else self.graph.find(name)
 
     def _named(self, name: str) -> list[int]:
         if not name:
