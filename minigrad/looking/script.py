@@ -74,7 +74,7 @@ def run(path: Path, argv: list[str]) -> tuple[int, dict[str, Any]]:
     main.__file__ = str(path)
     sys.modules["__main__"] = main
     sys.argv[:] = argv
-    sys.path[0] = str(path.parent.resolve())
+    sys.path.insert(0, str(path.parent.resolve()))
     try:
         exec(compile(text, str(path), "exec", dont_inherit=True), main.__dict__)
     except SystemExit as end:
@@ -98,10 +98,15 @@ def chosen(variables: dict[str, Any], name: str, path: Path) -> Tensor:
     """The tensor of that name. Raises ValueError, with what else there is, where it is none."""
     value = variables.get(name)
     if isinstance(value, Tensor):
+        if value.node is not None and value.node.freed:
+            raise ValueError(
+                f"{path.name} has called backward itself, which freed the graph of {name}: take "
+                "that line out, or let it keep the graph, with backward(retain_graph=True)"
+            )
         return value
     made = [key for key, each in variables.items() if isinstance(each, Tensor) and each.node]
     others = f"its tensors that an op made are {', '.join(made)}" if made else "it has made none"
-    what = f"is {type(value).__name__}, no Tensor" if name in variables else "is not there"
+    what = f"is a {type(value).__name__}, no Tensor" if name in variables else "is not there"
     raise ValueError(
         f"after {path.name} has run, its variable {name!r} {what}; {others}. "
         f"Name one as {path.name}:NAME"

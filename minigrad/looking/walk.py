@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TypeAlias
 
 from ..backward import history
+from ..context import dotted
 from ..module import Module
 from ..tape import Node
 from ..tensor import Tensor
@@ -79,9 +80,12 @@ class Walk:
             raise ValueError(f"{what} is no part of this computation")
         return found
 
-    def tensor(self, name: str) -> GraphNode:
-        """The tensor with that path and name, as `Graph.find` does; or with that id, as "n3"."""
-        return self.by_id[name] if name in self.by_id else self.graph.find(name)
+    def tensor(self, name: str, path: str = "") -> GraphNode:
+        """The tensor with that name in the module at `path`, or else as `Graph.find` finds it, or
+        with that id, as "n3"."""
+        full = {dotted(node.path, node.name): node for node in self.graph.nodes if node.name}
+        found = full.get(dotted(path, name)) or self.by_id.get(name)
+        return found or self.graph.find(name)
 
     def _named(self, name: str) -> list[int]:
         if not name:
@@ -109,10 +113,19 @@ class Walk:
             numbers = [i for i, (node, _) in enumerate(self.order, 1) if node.op_name == name]
         if not numbers:
             names = list(dict.fromkeys([*tensors.values(), *modules, *sorted(ops)]))
-            near = difflib.get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+            near = nearest(name, names) or names[:5]
             there_is = f"there is {', '.join(near)}" if near else "there is nothing to name"
             raise ValueError(f"no tensor, module or op here is named {name!r}; {there_is}")
         return numbers
+
+
+def nearest(name: str, names: list[str]) -> list[str]:
+    """Those of the names that were probably meant: first by their last part, then as a whole."""
+    last = {full: full.rpartition(".")[2] for full in names}
+    parts = difflib.get_close_matches(name.rpartition(".")[2], set(last.values()), n=2, cutoff=0.7)
+    ends = [full for part in parts for full in names if last[full] == part]
+    whole = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    return list(dict.fromkeys([*(full for full in whole if full in ends), *ends, *whole]))[:5]
 
 
 def line_of(node: Node) -> SourceLine | None:
