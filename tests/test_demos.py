@@ -21,6 +21,15 @@ PROMISED = {
         "padding mask x look-ahead mask\n[[1 0 0]\n [1 1 0]\n [1 1 0]]",
     ],
     "03_train_reverse.py": ["abc -> cba", "fedcba -> abcdef", "facade -> edacaf"],
+    "05_step_through_backward.py": [
+        "step 3 of 6: tanh -> y",
+        "after the last step .grad is what backward() gives, bit for bit",
+        "2 of 2 ways\n           [1. 3.]",
+        "equation softmax(Q K^T / sqrt(d_k)) V, equation 1 of the paper",
+        "check    every entry moved a little: agrees",
+        "by way 4 of 4: so far",
+        "the last of these is words.grad",
+    ],
 }
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .source import SourceLine
+
 if TYPE_CHECKING:  # both are shown by this file
     from .checking import Check
     from .forward import ForwardStep
     from .graph import GraphNode
-    from .source import SourceLine
     from .step import Step, Way
 
 IN_FULL = 16  # entries; of a larger array the card says mean, spread and range
@@ -22,8 +23,8 @@ LABEL = 9  # columns of the labels on the left
 INDENT, NARROW = 2, 60  # columns; on a narrow card rows are not indented
 NARROWEST = 24  # columns, below which nothing is cut any more
 
-# Words, which are broken into lines; lines of source, which are cut; an array; a table.
-Content: TypeAlias = "str | list[str] | np.ndarray | Check"
+# Words, which are broken into lines; lines of text, which are cut; and what has lines of its own.
+Content: TypeAlias = "str | list[str] | np.ndarray | SourceLine | Check"
 
 
 @dataclass
@@ -65,7 +66,7 @@ def heading(number: str, node: GraphNode, line: SourceLine | None) -> Section:
     if node.path:
         top.rows.append(("in", node.path))
     if line is not None:
-        top.rows.append(("line", [f"{Path(line.file).name}:{line.number}  {line.text}".rstrip()]))
+        top.rows.append(("line", line))
     return top
 
 
@@ -200,7 +201,11 @@ def content_lines(content: Content, width: int) -> list[str]:
         return array_lines(content, width)
     if isinstance(content, str):
         return broken(content, width)
-    if not isinstance(content, list):
+    if isinstance(content, SourceLine):
+        place = f"{Path(content.file).name}:{content.number}"
+        line = f"{place}  {content.text}".rstrip()
+        content = [line] if len(line) <= width else [place, content.text]
+    elif not isinstance(content, list):
         return table(content, width)
     return [cut(line, width) for line in content]
 

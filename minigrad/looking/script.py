@@ -106,7 +106,7 @@ def chosen(variables: dict[str, Any], name: str, path: Path) -> Tensor:
         return value
     made = [key for key, each in variables.items() if isinstance(each, Tensor) and each.node]
     others = f"its tensors that an op made are {', '.join(made)}" if made else "it has made none"
-    what = f"is a {type(value).__name__}, no Tensor" if name in variables else "is not there"
+    what = f"is of type {type(value).__name__}, no Tensor" if name in variables else "is not there"
     raise ValueError(
         f"after {path.name} has run, its variable {name!r} {what}; {others}. "
         f"Name one as {path.name}:NAME"

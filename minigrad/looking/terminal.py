@@ -168,7 +168,8 @@ def check(visit: Visit, rest: str) -> None:
     step = visit.step(visit.at)
     if not isinstance(step, Step):
         raise ValueError("on the way forward no rule is used, so there is none to check")
-    show([Section(f"rule {way.rule}", check_rows(way)) for way in visit.checked(step)])
+    label = step.node.label
+    show([Section(f"rule {way.rule} of {label}", check_rows(way)) for way in visit.checked(step)])
 
 
 def source(visit: Visit, rest: str) -> None:
