@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # both are shown by this file
     from .step import Step, Way
 
 IN_FULL = 16  # entries; of a larger array the card says mean, spread and range
+SIDE_BY_SIDE = 4  # entries of a check
 LABEL = 9  # columns of the labels on the left
 INDENT, NARROW = 2, 60  # columns; on a narrow card rows are not indented
 NARROWEST = 24  # columns, below which nothing is cut any more
@@ -113,12 +114,14 @@ def said(check: Check) -> str:
 
 
 def table(check: Check, width: int) -> list[str]:
-    """Entries of a check side by side, those that differ most: as exact as there is room for."""
-    worst = np.argsort(-np.abs(check.by_rule - check.by_differences), kind="stable")[:4]
+    """The largest entries of a check side by side, or those that differ most where it does not
+    agree: as exact as there is room for."""
+    weight = np.abs(check.by_rule if check.agrees else check.by_rule - check.by_differences)
+    few = sorted(np.argsort(-weight, kind="stable")[:SIDE_BY_SIDE].tolist())
     lines: list[str] = []
-    for digits, heads in ((8, ("by the rule", "by differences")), (4, ("rule", "differences"))):
+    for digits, heads in ((6, ("by the rule", "by differences")), (4, ("rule", "differences"))):
         rows = [("at", *heads)]
-        for i in sorted(worst.tolist()):
+        for i in few:
             place = ",".join(map(str, check.places[i]))
             rule, differences = check.by_rule[i], check.by_differences[i]
             rows.append((f"[{place}]", f"{rule:.{digits}g}", f"{differences:.{digits}g}"))
@@ -126,8 +129,8 @@ def table(check: Check, width: int) -> list[str]:
         lines = [f"{at:{a}} {rule:>{b}} {differences:>{c}}" for at, rule, differences in rows]
         if a + b + c + 2 <= width:
             break
-    if len(worst) < len(check.places):
-        lines.append(f"(the {len(worst)} that differ most)")
+    if len(few) < len(check.places):
+        lines.append(f"(the {len(few)} {'largest' if check.agrees else 'that differ most'})")
     return [cut(line, width) for line in lines] if check.places else []
 
 

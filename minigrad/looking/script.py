@@ -100,7 +100,7 @@ def chosen(variables: dict[str, Any], name: str, path: Path) -> Tensor:
     if isinstance(value, Tensor):
         if value.node is not None and value.node.freed:
             raise ValueError(
-                f"{path.name} has called backward itself, which freed the graph of {name}: take "
+                f"{path.name} has gone backward from {name} itself, which freed the graph: take "
                 "that line out, or let it keep the graph, with backward(retain_graph=True)"
             )
         return value

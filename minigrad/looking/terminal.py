@@ -140,8 +140,8 @@ def to(visit: Visit, rest: str) -> None:
 
 
 def print_tensor(visit: Visit, rest: str) -> None:
-    """the value of a tensor, and its gradient so far"""
-    node = visit.walk.tensor(rest, visit.step(visit.at).node.path)
+    """the value of a tensor (or of an argument of this op), and its gradient so far"""
+    node = visit.walk.tensor(rest, visit.at)
     title = Section(node.full_name or node.label, [("shape", f"{node.shape} {node.dtype}")])
     title.rows.append(("value", whole(visit.value(node))))
     if not visit.forward and node is visit.walk.graph.output:

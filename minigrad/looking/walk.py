@@ -80,12 +80,14 @@ class Walk:
             raise ValueError(f"{what} is no part of this computation")
         return found
 
-    def tensor(self, name: str, path: str = "") -> GraphNode:
-        """The tensor with that name in the module at `path`, or else as `Graph.find` finds it, or
-        with that id, as "n3"."""
-        full = {dotted(node.path, node.name): node for node in self.graph.nodes if node.name}
-        found = full.get(dotted(path, name)) or self.by_id.get(name)
-        return found or self.graph.find(name)
+    def tensor(self, name: str, number: int) -> GraphNode:
+        """The tensor of that name, as somebody at the step of that number means it: one of the same
+        module, what the op there was given as its argument of that name, or else as `Graph.find`
+        finds it."""
+        here = self.order[number - 1][1]
+        full = {node.full_name: node for node in self.graph.nodes if node.name}
+        found = full.get(dotted(here.path, name)) or full.get(name)
+        return found or self.given.get((here.id, name)) or self.graph.find(name)
 
     def _named(self, name: str) -> list[int]:
         if not name:

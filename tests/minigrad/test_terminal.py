@@ -173,6 +173,16 @@ def test_print_finds_a_name_of_the_module_it_is_in(said):
     assert any("no tensor of this graph is named 'sores'" in line for line in said(loss, "p sores"))
 
 
+def test_print_takes_an_argument_of_the_op_where_no_tensor_has_its_name(said):
+    loss = (mg.exp(mg.Tensor([0.0], requires_grad=True)) * 3).sum()
+    lines = said(loss, "to mul", "p a")
+    assert lines[lines.index("exp") :][1:4] == [
+        "  shape    (1,) float32",
+        "  value    [1.]",
+        "  gradient by 1 of 1 ways",
+    ]
+
+
 def test_print_of_a_constant_says_nothing_of_a_gradient(said):
     x = mg.Tensor([1.0], requires_grad=True)
     lines = said((x * mg.Tensor([5.0], name="c")).sum(), "p c")
@@ -345,7 +355,7 @@ def test_what_cannot_be_stepped_through_is_said_in_a_sentence(script, tmp_path):
     refused(run(f"{script}:lost"), "'lost' is not there", "loss, other", "script.py:NAME")
     refused(run(f"{script}:number"), "'number' is of type int, no Tensor")
     refused(run(f"{script}:x"), "x was computed by no op")
-    refused(run(script, "backward"), "called backward itself", "retain_graph=True")
+    refused(run(script, "backward"), "gone backward from loss itself", "retain_graph=True")
     refused(run("--until", "mull", script), "is named 'mull'; there is mul")
 
 
