@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .source import SourceLine
+
 if TYPE_CHECKING:  # both are shown by this file
     from .checking import Check
     from .forward import ForwardStep
     from .graph import GraphNode
-    from .source import SourceLine
     from .step import Step, Way
 
 IN_FULL = 16  # entries; of a larger array the card says mean, spread and range
+SIDE_BY_SIDE = 4  # entries of a check
 LABEL = 9  # columns of the labels on the left
 INDENT, NARROW = 2, 60  # columns; on a narrow card rows are not indented
 NARROWEST = 24  # columns, below which nothing is cut any more
 
-# Words, which are broken into lines; lines of source, which are cut; an array; a table.
-Content: TypeAlias = "str | list[str] | np.ndarray | Check"
+# Words, which are broken into lines; lines of text, which are cut; and what has lines of its own.
+Content: TypeAlias = "str | list[str] | np.ndarray | SourceLine | Check"
 
 
 @dataclass
@@ -65,7 +67,7 @@ def heading(number: str, node: GraphNode, line: SourceLine | None) -> Section:
     if node.path:
         top.rows.append(("in", node.path))
     if line is not None:
-        top.rows.append(("line", [f"{Path(line.file).name}:{line.number}  {line.text}".rstrip()]))
+        top.rows.append(("line", line))
     return top
 
 
@@ -81,10 +83,13 @@ def way_section(way: Way) -> Section:
         section.rows.append(("so far", f"the same: {ways}"))
     else:
         section.rows += [("so far", ways), ("", way.accumulated)]
-    if way.check is not None:
-        section.rows.append(("check", said(way.check)))
-        section.rows.append(("", way.check))
+    section.rows += check_rows(way)
     return section
+
+
+def check_rows(way: Way) -> list[tuple[str, Content]]:
+    """What came out of a check, if there was one, and the entries side by side."""
+    return [("check", said(way.check)), ("", way.check)] if way.check is not None else []
 
 
 def called(argument: str, node: GraphNode) -> str:
@@ -109,12 +114,14 @@ def said(check: Check) -> str:
 
 
 def table(check: Check, width: int) -> list[str]:
-    """Entries of a check side by side, those that differ most: as exact as there is room for."""
-    worst = np.argsort(-np.abs(check.by_rule - check.by_differences), kind="stable")[:4]
+    """The largest entries of a check side by side, or those that differ most where it does not
+    agree: as exact as there is room for."""
+    weight = np.abs(check.by_rule if check.agrees else check.by_rule - check.by_differences)
+    few = sorted(np.argsort(-weight, kind="stable")[:SIDE_BY_SIDE].tolist())
     lines: list[str] = []
-    for digits, heads in ((8, ("by the rule", "by differences")), (4, ("rule", "differences"))):
+    for digits, heads in ((6, ("by the rule", "by differences")), (4, ("rule", "differences"))):
         rows = [("at", *heads)]
-        for i in sorted(worst.tolist()):
+        for i in few:
             place = ",".join(map(str, check.places[i]))
             rule, differences = check.by_rule[i], check.by_differences[i]
             rows.append((f"[{place}]", f"{rule:.{digits}g}", f"{differences:.{digits}g}"))
@@ -122,8 +129,8 @@ def table(check: Check, width: int) -> list[str]:
         lines = [f"{at:{a}} {rule:>{b}} {differences:>{c}}" for at, rule, differences in rows]
         if a + b + c + 2 <= width:
             break
-    if len(worst) < len(check.places):
-        lines.append(f"(the {len(worst)} that differ most)")
+    if len(few) < len(check.places):
+        lines.append(f"(the {len(few)} {'largest' if check.agrees else 'that differ most'})")
     return [cut(line, width) for line in lines] if check.places else []
 
 
@@ -197,7 +204,11 @@ def content_lines(content: Content, width: int) -> list[str]:
         return array_lines(content, width)
     if isinstance(content, str):
         return broken(content, width)
-    if not isinstance(content, list):
+    if isinstance(content, SourceLine):
+        place = f"{Path(content.file).name}:{content.number}"
+        line = f"{place}  {content.text}".rstrip()
+        content = [line] if len(line) <= width else [place, content.text]
+    elif not isinstance(content, list):
         return table(content, width)
     return [cut(line, width) for line in content]
 

@@ -57,6 +57,11 @@ class ForwardStepper(Iterator[ForwardStep]):
     """An iterator over a computation, one ForwardStep for each op; see `step`."""
 
     def __init__(self, output: Tensor, until: Place | None = None):
+        if not output.requires_grad:
+            raise RuntimeError(
+                "step: this tensor depends on nothing that requires a gradient (or was computed "
+                "under no_grad), so nothing was recorded of how it was computed"
+            )
         self.walk = Walk(output, forward=True)
         self.graph = self.walk.graph
         self.total = len(self.walk.order)

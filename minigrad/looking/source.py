@@ -28,6 +28,21 @@ class SourceLine:
         """What it says, read when it is asked for; "" where its source is gone."""
         return linecache.getline(self.file, self.number).strip()
 
+    def around(self, lines: int) -> list[str]:
+        """The lines about it, numbered, with a mark before it; none where its source is gone."""
+        numbers = range(max(1, self.number - lines), self.number + lines + 1)
+        texts = {number: linecache.getline(self.file, number) for number in numbers}
+        return [
+            f"{'->' if number == self.number else '  '} {number:4}  {text.rstrip()}"
+            for number, text in texts.items()
+            if text
+        ]
+
+
+def op_source(node: Node) -> str:
+    """The text of an op, with all its rules; "" where it cannot be had."""
+    return _text_of(node.op.fn.__code__)
+
 
 def rule_source(rule: Any) -> str:
     """The text of a rule, from its `def` on; "" where it cannot be had."""

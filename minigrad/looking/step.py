@@ -111,7 +111,6 @@ def passed(
     if (watcher := watching.get()) is not None:
         steps = watched(steps, watcher)
     rules = [node.edges for node in nodes]  # as they are written, whoever watches
-    expected = Counter(args[slot] for _, args, edges in steps for slot, _ in edges)
     arrived: Counter[Origin] = Counter()
     again = replayed(nodes) if check else None
     latest_change = clock.latest_change
@@ -139,15 +138,16 @@ def passed(
                 outgoing = d.copy()
                 gradients.add(origin, d, node, slot)
                 argument = argument_at(node, slot)
+                target = walk.given[seen.id, argument]
                 way = Way(
                     argument,
-                    walk.given[seen.id, argument],
+                    target,
                     node.op.rule_name(slot),
                     rule_source(written),
                     outgoing,
                     gradients.sums[origin].copy(),
                     arrived[origin],
-                    expected[origin],
+                    walk.ways[target.id],
                     again.check(node, slot, incoming) if again else None,
                 )
                 ways.append(way)
@@ -198,10 +198,10 @@ def step(
     is freed unless `retain_graph`. Left halfway it has changed nothing: no `.grad`, no graph.
 
     `until` does the steps before a place without showing them: a tensor (itself or its path and
-    name: the op that made it), a module (itself or its path: the first op within it) or the name of
-    an op. Where a name fits several, the first that comes. `check` holds every rule against
-    differences. With `forward` it walks the computation in its own order instead, values in and
-    value out, and changes nothing at all; `gradient`, `check` and `retain_graph` are backward's.
+    name: the op that made it), a module (itself or its path: the first op within it), the name of
+    an op, or a step's number. Where a name fits several, it is the first that comes. `check` holds
+    every rule against differences. With `forward` it walks the computation in its own order
+    instead, values in and value out, and changes nothing; the other arguments are backward's.
 
     Raises ValueError for a place that does not occur, and otherwise what `backward` raises.
     """

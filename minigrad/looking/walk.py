@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from typing import TypeAlias
 
 from ..backward import history
+from ..context import dotted
 from ..module import Module
 from ..tape import Node
 from ..tensor import Tensor
@@ -13,7 +15,7 @@ from .graph import GraphNode, is_short_for
 from .source import SourceLine
 from .trace import graph_of
 
-Place: TypeAlias = "str | Tensor | Module"  # where to stop: see `Walk.numbers`
+Place: TypeAlias = "str | int | Tensor | Module"  # where to stop: see `Walk.numbers`
 
 
 class Walk:
@@ -34,18 +36,28 @@ class Walk:
         self.given = {
             (target, argument): self.by_id[source] for source, target, argument in self.graph.edges
         }
+        # {tensor: by how many ways its gradient comes in}
+        self.ways = Counter(
+            self.given[seen.id, argument_at(node, slot)].id
+            for node, seen in self.order
+            for slot, _ in node.edges
+        )
 
     def numbers(self, place: Place) -> list[int]:
         """The numbers of the steps at a place, at least one, in order:
 
         of a tensor (itself, or its path and name, or a part of them as in `Graph.find`) the step of
         the op that made it, and of a leaf those of the ops that use it; of a module (itself, or its
-        path) all within its calls; of an op's name all calls of that op.
+        path) all within its calls; of an op's name all calls of that op. A number is its own.
 
-        Raises ValueError for a name that does not occur.
+        Raises ValueError for what does not occur.
         """
         if isinstance(place, str):
             return self._named(place)
+        if isinstance(place, int):
+            if not 1 <= place <= len(self.order):
+                raise ValueError(f"there is no step {place}: they are 1 to {len(self.order)}")
+            return [place]
         if isinstance(place, Tensor):
             users = (place.node,) if place.node is not None else ()
             found = [
@@ -61,12 +73,21 @@ class Walk:
             what = f"the module {type(place).__name__}"
         else:
             raise TypeError(
-                "a place is a Tensor, a Module or a name (of a tensor, a module or an op), not "
-                f"{type(place).__name__}"
+                "a place is a Tensor, a Module, a name (of a tensor, a module or an op) or the "
+                f"number of a step, not {type(place).__name__}"
             )
         if not found:
             raise ValueError(f"{what} is no part of this computation")
         return found
+
+    def tensor(self, name: str, number: int) -> GraphNode:
+        """The tensor of that name, as somebody at the step of that number means it: one of the same
+        module, what the op there was given as its argument of that name, or else as `Graph.find`
+        finds it."""
+        here = self.order[number - 1][1]
+        full = {node.full_name: node for node in self.graph.nodes if node.name}
+        found = full.get(dotted(here.path, name)) or full.get(name)
+        return found or self.given.get((here.id, name)) or self.graph.find(name)
 
     def _named(self, name: str) -> list[int]:
         if not name:
@@ -94,10 +115,19 @@ class Walk:
             numbers = [i for i, (node, _) in enumerate(self.order, 1) if node.op_name == name]
         if not numbers:
             names = list(dict.fromkeys([*tensors.values(), *modules, *sorted(ops)]))
-            near = difflib.get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+            near = nearest(name, names) or names[:5]
             there_is = f"there is {', '.join(near)}" if near else "there is nothing to name"
             raise ValueError(f"no tensor, module or op here is named {name!r}; {there_is}")
         return numbers
+
+
+def nearest(name: str, names: list[str]) -> list[str]:
+    """Those of the names that were probably meant: first by their last part, then as a whole."""
+    last = {full: full.rpartition(".")[2] for full in names}
+    parts = difflib.get_close_matches(name.rpartition(".")[2], set(last.values()), n=2, cutoff=0.7)
+    ends = [full for part in parts for full in names if last[full] == part]
+    whole = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    return list(dict.fromkeys([*(full for full in whole if full in ends), *ends, *whole]))[:5]
 
 
 def line_of(node: Node) -> SourceLine | None:

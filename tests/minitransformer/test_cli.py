@@ -20,7 +20,7 @@ from minitransformer.text.specials import UNKNOWN
 from minitransformer.training import metrics
 
 needs_matplotlib = pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
-COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "tasks"]
+COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "step", "tasks"]
 
 
 @pytest.fixture
@@ -176,14 +176,14 @@ def test_a_training_that_cannot_be_is_said_in_a_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["translate", "evaluate", "graph"])
+@pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])
 def test_a_missing_run_is_said_in_a_sentence(name, command, tmp_path):
     texts = ["abc"] if name == "translate" else []
     refused(command(name, tmp_path / "nowhere", *texts), "nowhere", "does not exist")
     refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.json")
 
 
-@pytest.mark.parametrize("name", ["translate", "evaluate", "graph"])
+@pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])
 def test_damaged_weights_are_said_in_a_sentence(name, command, run_folder):
     path = run_folder / WEIGHTS
     path.write_bytes(path.read_bytes()[:5000])
@@ -203,6 +203,7 @@ def test_damaged_weights_are_said_in_a_sentence(name, command, run_folder):
 def test_a_text_that_a_run_cannot_read_is_said_in_a_sentence(text, parts, command, trained):
     refused(command("translate", trained.folder, "abc", text), *parts)
     refused(command("graph", trained.folder, "--text", text, "--output", "x.dot"), *parts)
+    refused(command("step", trained.folder, text), *parts)
 
 
 def test_a_count_that_makes_no_sense_is_said_in_a_sentence(command, trained):
