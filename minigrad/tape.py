@@ -303,7 +303,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
             uniform = False
     for slot in op.others:
         if slot < len(args) and type(args[slot]) not in PLAIN:
-            values[slot] = kept[slot] = without_derivative(args[slot])
+            values[slot] = without_derivative(args[slot])
+            kept[slot] = args[slot] if isinstance(args[slot], Tensor) else values[slot]
     if op.cast and (dtype is None or not uniform):
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
         dtype = make_uniform(values, op.slots_among(len(args)), tensors)

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import math
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .arrows import unique
 from .card import array_lines, called, summary
-from .graph import Graph
+from .graph import Graph, GraphNode
+from .labels import GREY
+from .numbers import in_short
 from .page import assembled
 from .step import Step, Stepper, Way
-
-if TYPE_CHECKING:
-    from graphviz import Digraph
 
 STYLES = ("colours.css", "picture.css", "animation.css")
 SCRIPTS = ("dom.js", "view.js", "address.js", "card.js", "picture.js", "zoom.js", "save.js")
 SCRIPTS += ("player.js", "keys.js", "animation.js")
 MOST_STEPS = 2_000  # of a page: what a browser shows at once, and what anyone will step through
 WIDTH = 64  # columns of the arrays on a card
-IN_A_BOX = 6  # entries that are shown there in full
-NOTHING = "grad –"  # in a box that no gradient has come to
+NOTHING = "grad: –"  # in a box that no gradient has come to
 SVG = "http://www.w3.org/2000/svg"
 
 
 class Film:
     """What the page shows: each step as plain text, and where in the picture it takes place.
 
-    `edges` are the ids of the graph's edges in the picture. Raises ValueError for no steps, or more
-    than a page can hold.
+    In the words of a picture it stands for the gradients, so that there is room for each. Raises
+    ValueError for no steps, or more than a page can hold.
     """
 
-    def __init__(self, stepper: Stepper, graph: Graph, edges: list[str]):
+    def __init__(self, stepper: Stepper, graph: Graph):
         if not stepper.total:
             raise ValueError("there is no step to show: no op has made this tensor")
         if stepper.total > MOST_STEPS:
@@ -47,11 +46,14 @@ class Film:
             )
         self.graph = graph
         self.edge_ids: dict[tuple[str, ...], str] = {}
-        for (source, target, argument), id in zip(graph.edges, edges):
+        times = Counter()
+        for source, target, argument in graph.edges:
+            id = unique(f"edge-{source}-{target}", times)
             self.edge_ids.setdefault((source, target, argument), id)
             self.edge_ids.setdefault((source, target), id)  # of all that a closed module uses
         self.rules: dict[str, str] = {}  # {name: source text}
-        self.longest: dict[str, str] = {}  # {box: the longest line that a gradient takes there}
+        self.of: dict[str, str] = {}  # {box: the longest line that ever stands in it}
+        self.open: set[str] = set()
         # Not to its end, at which it would add to `.grad` and free the graph.
         self.steps = [self.shown(step) for step in islice(stepper, stepper.total)]
         numbers = {step["node"]: i for i, step in enumerate(self.steps, start=1)}
@@ -72,8 +74,8 @@ class Film:
             "shape": f"{node.shape} {node.dtype}",
             "line": f"{Path(line.file).name}:{line.number}  {line.text}".rstrip() if line else "",
             "incoming": in_full(step.incoming),
-            "brief": brief(step.incoming),
-            "gradient": self.line(node.id, f"grad {brief(step.incoming)}"),
+            "brief": in_short(step.incoming),
+            "gradient": self.noted(node.id, f"grad: {in_short(step.incoming)}"),
             "ways": [self.shown_way(way, step.node.label.split()[0], box) for way in step.ways],
             "left": step.left,
         }
@@ -91,34 +93,25 @@ class Film:
             "said": called(way.argument, way.target),
             "rule": rule,
             "outgoing": in_full(way.outgoing),
-            "brief": brief(way.outgoing),
+            "brief": in_short(way.outgoing),
             "accumulated": in_full(way.accumulated),
-            "gradient": self.line(way.target.id, f"grad {brief(way.accumulated)}{some}"),
+            "gradient": self.noted(way.target.id, f"grad: {in_short(way.accumulated)}{some}"),
             "arrived": way.arrived,
             "expected": way.expected,
         }
 
-    def line(self, box: str, line: str) -> str:
+    def noted(self, box: str, line: str) -> str:
         """The line, for which there has to be room in the box."""
-        self.longest[box] = max(self.longest.get(box, NOTHING), line, key=len)
+        self.of[box] = max(self.of.get(box, NOTHING), line, key=len)
         return line
 
-    def with_room(self, digraph: Digraph) -> Digraph:
-        """The picture with one line more in each box, as long as a gradient will ever be there."""
-        copy = digraph.copy()
-        copy.body = [self.with_row(statement) for statement in digraph.body]
-        return copy
-
-    def with_row(self, statement: str) -> str:
-        """A statement of DOT; one that draws a node has a label in which a row is added."""
-        box = re.search(r' id="node-(\w+?)(_for_\w+)?"', statement)
-        if box is None:
-            return statement
-        line = f'<font point-size="10"><b>{self.longest.get(box[1], NOTHING)}</b></font>'
-        return statement.replace("</table>>", f'<tr><td height="14">{line}</td></tr></table>>', 1)
+    def line(self, node: GraphNode) -> str:
+        """The longest line that ever stands at a node; "" where there is none."""
+        leaves = node.box is not None and not node.box.ops  # several, each with its own gradient
+        return "" if leaves else self.of.get(node.id, "")
 
     def page(self, picture: str, name: str) -> str:
-        """The text of the page. `picture` is the SVG of `with_room`; pictures that are saved from
+        """The text of the page. `picture` is an SVG with room for it; pictures that are saved from
         the page are files of this `name`."""
         output = self.graph.output
         of = output.name or output.label
@@ -149,22 +142,8 @@ def in_full(array: np.ndarray) -> str:
     return summary(array) if lines[0].startswith("(") else "\n".join(lines)
 
 
-def brief(array: np.ndarray) -> str:
-    """An array in a few letters: its numbers, or else mean ± spread (the standard deviation)."""
-    if array.size <= IN_A_BOX:
-        text = np.array2string(array, separator=", ", formatter={"float": "{:.4g}".format})
-        return "".join(text.split("\n"))
-    odd = array.size - np.count_nonzero(np.isfinite(array))
-    if odd:
-        return f"{odd} of {array.size} not finite"
-    mean, deviation = float(array.mean(dtype=float)), float(array.std(dtype=float))
-    # As exact as the larger of the two: what is left of a mean of 0 is rounding, no gradient.
-    digits = 2 - math.floor(math.log10(max(abs(mean), deviation) or 1))
-    return f"{round(mean, digits) + 0.0:.3g} ± {round(deviation, digits):.3g}"
-
-
 def with_places(picture: str, label: str) -> str:
-    """The SVG in which each node says what it is of, and its last line is there for a gradient."""
+    """The SVG in which each node says what it is of, and which line is there for its gradient."""
     root = ElementTree.fromstring(picture)
     root.set("role", "img")
     root.set("aria-label", label)
@@ -173,10 +152,11 @@ def with_places(picture: str, label: str) -> str:
         if box is None:
             continue
         group.set("data-box", box[1])
-        line = group.findall(f"{{{SVG}}}text")[-1]
-        line.text = NOTHING
-        line.attrib |= {"class": "gradient", "text-anchor": "middle", "x": f"{middle(group):.2f}"}
-        del line.attrib["font-weight"]
+        for line in group.findall(f"{{{SVG}}}text"):
+            if (line.text or "").startswith("grad: ") and line.get("fill") == GREY.lower():
+                line.text = NOTHING
+                line.attrib |= {"class": "gradient", "text-anchor": "middle"}
+                line.set("x", f"{middle(group):.2f}")
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -9,8 +9,9 @@ from films import DRAWINGS, count, fan_out, lines, lit, steps_of, texts
 import minigrad as mg
 from minigrad import draw
 from minigrad.looking import animate
-from minigrad.looking.animate import NOTHING, brief, in_full
+from minigrad.looking.animate import NOTHING, in_full
 from minigrad.looking.card import called
+from minigrad.looking.numbers import in_short
 
 each_drawing = pytest.mark.parametrize("name", DRAWINGS)
 
@@ -47,7 +48,7 @@ def test_every_step_shows_what_mg_step_gives(opened, files, name):
                 f"{way.arrived} of {way.expected} ways arrived" for way in several
             ]
             assert texts(tab, ".flow text") == [
-                brief(way.outgoing)
+                in_short(way.outgoing)
                 for way in step.ways
                 if drawing.graph.drawn_as[way.target.id] != drawing.graph.drawn_as[step.node.id]
             ]
@@ -79,22 +80,21 @@ def read(text):
 @each_drawing
 def test_a_box_shows_a_dash_until_a_gradient_has_come_and_then_the_sum_so_far(opened, files, name):
     drawing, path = files[name]
-    expected = {f"node-{node.id}": NOTHING for node in drawing.graph.nodes}
+    nodes = [node for node in drawing.graph.nodes if node.requires_grad]  # no other ever gets one
+    expected = {f"node-{node.id}": NOTHING for node in nodes}
     with opened(path) as tab:
         assert lines(tab) == expected
         for step in steps_of(drawing):
             if step.number == 1:
-                expected[f"node-{step.node.id}"] = f"grad {brief(step.incoming)}"
+                expected[f"node-{step.node.id}"] = f"grad: {in_short(step.incoming)}"
             for way in step.ways:
                 some = f" ({way.arrived} of {way.expected})" if way.arrived < way.expected else ""
                 box = f"node-{way.target.id}"
                 if box in expected:  # not within a closed module
-                    expected[box] = f"grad {brief(way.accumulated)}{some}"
+                    expected[box] = f"grad: {in_short(way.accumulated)}{some}"
             tab.keyboard.press("ArrowRight")
             assert lines(tab) == expected
-        dashes = {box for box, line in lines(tab).items() if line == NOTHING}
-        constants = {f"node-{n.id}" for n in drawing.graph.nodes if n.kind == "constant"}
-        assert dashes == constants
+        assert NOTHING not in lines(tab).values()
 
 
 def test_a_sum_grows_at_a_fan_out(opened, files):
@@ -106,7 +106,7 @@ def test_a_sum_grows_at_a_fan_out(opened, files):
             tab.keyboard.press("ArrowRight")
             seen.append(lines(tab)[s])
     # s = (3, -6): 1 from s itself, then twice s from s * s
-    assert list(dict.fromkeys(seen)) == ["grad –", "grad [1, 1] (1 of 3)", "grad [7, -11]"]
+    assert list(dict.fromkeys(seen)) == ["grad: –", "grad: [1, 1] (1 of 3)", "grad: [7, -11]"]
 
 
 def test_a_closed_module_is_lit_while_steps_within_it_run(opened, files):
@@ -117,28 +117,13 @@ def test_a_closed_module_is_lit_while_steps_within_it_run(opened, files):
         for _ in steps_of(drawing):
             tab.keyboard.press("ArrowRight")
             seen.append(boxes[lit(tab)[0].removeprefix("node-")])
-        assert seen == ["op"] + 6 * ["module"]
+        assert seen == ["op"] + 9 * ["module"]
         tab.keyboard.press("Home")
         stops = []
         while not stops or stops[-1] != count(tab):
             stops.append(count(tab))
             tab.keyboard.press("Shift+ArrowRight")
-    assert stops == ["0 of 7", "1 of 7", "2 of 7", "5 of 7", "7 of 7"]
-
-
-def test_large_numbers_infinities_and_means_are_said_in_a_few_letters():
-    cases = {
-        "3": np.array(3.0),
-        "[1, 2e-09]": np.array([1, 2e-9]),
-        "[[1, 0], [0, 1]]": np.eye(2),
-        "[]": np.zeros((0, 3)),
-        "0 ± 1": np.tile([1.0, -1.0 + 1e-12], 4),
-        "1.5 ± 0": np.full(9, 1.5),
-        "2 of 8 not finite": np.array([np.inf, np.nan, 0, 0, 0, 0, 0, 0]),
-    }
-    assert {brief(array): array.shape for array in cases.values()} == {
-        text: array.shape for text, array in cases.items()
-    }
+    assert stops == ["0 of 10", "1 of 10", "2 of 10", "5 of 10", "10 of 10"]
 
 
 # ---- what is asked of it
@@ -173,7 +158,7 @@ def test_a_tensor_of_several_numbers_needs_a_gradient(tmp_path):
     with pytest.raises(ValueError, match=r"shape \(2,\) needs `gradient`"):
         drawing.animate(tmp_path / "film.html")
     drawing.animate(tmp_path / "film.html", gradient=[1.0, 10.0])
-    assert "grad [1, 10]" in (tmp_path / "film.html").read_text(encoding="utf-8")
+    assert "grad: [1, 10]" in (tmp_path / "film.html").read_text(encoding="utf-8")
 
 
 def refusals():

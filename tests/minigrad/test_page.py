@@ -13,7 +13,7 @@ from films import DRAWINGS, attention, count, lit, shown, steps_of, texts
 import minigrad as mg
 from minigrad import draw
 from minigrad.looking import animate, page
-from minigrad.looking.animate import brief
+from minigrad.looking.numbers import in_short
 
 SVG = "{http://www.w3.org/2000/svg}"
 DEVIL = "</script><img src=x onerror=alert(1)>&\"'"
@@ -159,7 +159,7 @@ def test_a_screen_reader_is_told_each_step(opened, files):
             tab.keyboard.press("ArrowRight")
             told = tab.text_content("#spoken")
             assert told.startswith(f"Step {step.number} of {step.total}: {step.node.label}")
-            assert all(brief(way.outgoing) in told for way in step.ways)
+            assert all(in_short(way.outgoing) in told for way in step.ways)
 
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
@@ -374,6 +374,9 @@ def test_every_colour_of_the_pictures_has_one_for_the_dark():
 
 
 def draw_colours():
-    """All that draw.py names, whether these pictures have them or not."""
-    text = Path(animate.__file__).with_name("draw.py").read_text(encoding="utf-8")
-    return set(re.findall(r"#[0-9A-F]{6}", text))
+    """All that the drawing of pictures names, whether these pictures have them or not."""
+    here = Path(animate.__file__).parent
+    texts = [
+        (here / name).read_text(encoding="utf-8") for name in ("draw.py", "arrows.py", "labels.py")
+    ]
+    return {colour for text in texts for colour in re.findall(r"#[0-9A-F]{6}", text)}

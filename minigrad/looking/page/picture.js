@@ -28,7 +28,8 @@ function paintPicture(parts, view, nothing) {
     };
     for (const group of groups) {
       mark(group, "node", kinds);
-      group.querySelector(".gradient").textContent = gradient ? gradient.line : nothing;
+      const line = group.querySelector(".gradient"); // there is none where none ever comes
+      if (line) line.textContent = gradient ? gradient.line : nothing;
     }
   }
   const lit = new Set(view.ways.map((way) => way.edge));
