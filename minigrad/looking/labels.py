@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 GREY = "#5F6B76"
 LEAVES = ("parameter", "input", "constant", "again")
-MANY = 20  # ops and boxes; in a larger picture what is said of all of them is said once
+MANY = 16  # nodes; in a larger picture what is to be said of all of them is said once
 
 
 class Words:
@@ -26,7 +26,7 @@ class Words:
         self.saved = kept_by(graph) if saved else {}
         self.values = Values(graph, tensor) if numbers else None
         self.gradients = Gradients(graph) if numbers else None
-        self.many = sum(node.kind not in LEAVES for node in graph.nodes) > MANY
+        self.many = len(graph.nodes) > MANY
 
     def at(self, node: GraphNode, cluster: Cluster) -> str:
         """A node's label: its name, what made it, its shape and its numbers."""
