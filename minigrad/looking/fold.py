@@ -31,20 +31,26 @@ def folded(graph: Graph, depth: int | None = None, expand: str | Iterable[str] =
         raise TypeError(f"depth is how many levels stay open, a whole number; not {depth!r}")
     if depth is not None and depth < 0:
         raise ValueError(f"depth is how many levels stay open, 0 or more; not {depth}")
-    asked_for = fitting(graph, expand)
-    opened = {graph.root, *asked_for}
-    for call in asked_for:
-        while call.parent is not None and call.parent not in opened:
-            opened.add(call := call.parent)
+    whole = fitting(graph, expand)
+    if depth is None and len(graph.nodes) <= MOST:
+        return with_boxes(graph, ())
+    calls = Calls(graph)
     if depth is None:
-        if len(graph.nodes) <= MOST and not asked_for:
-            return with_boxes(graph, ())
-        groups = Automatic(Calls(graph), opened, asked_for).groups()
-    else:
-        calls = Calls(graph)
-        opened |= {call for call in graph.root.walk() if call.depth <= depth}
-        groups = [group for call in opened for group in closed_calls(calls, call, opened)]
+        return with_boxes(graph, Automatic(calls).groups(whole))
+    opened = {call for call in graph.root.walk() if call.depth <= depth} | with_outer(whole)
+    groups = [group for call in opened for group in closed_calls(calls, call, opened)]
     return with_boxes(graph, groups)
+
+
+def with_outer(calls: Iterable[Cluster]) -> set[Cluster]:
+    """The calls, and all that they were made in."""
+    found: set[Cluster] = set()
+    for call in calls:
+        outer: Cluster | None = call
+        while outer is not None and outer not in found:
+            found.add(outer)
+            outer = outer.parent
+    return found
 
 
 def fitting(graph: Graph, expand: str | Iterable[str]) -> set[Cluster]:
@@ -99,24 +105,34 @@ class Automatic:
     """Opens calls as long as there are at most MOST boxes: the call with most ops first, and with
     it all of its class that can be seen, so that equal things look equal."""
 
-    def __init__(self, calls: Calls, opened: set[Cluster], whole: set[Cluster]):
+    def __init__(self, calls: Calls):
         self.calls = calls
         self.graph = calls.graph
-        self.opened = opened
-        self.whole = whole  # the calls that all of is to be seen
-        self.of_home = {home: closed_calls(calls, home, opened) for home in opened}
+        self.opened = {self.graph.root}
+        self.long: set[Cluster] = set()  # the open calls in which ops are in sections
+        self.of_home = {self.graph.root: closed_calls(calls, self.graph.root, self.opened)}
 
-    def groups(self) -> list[Group]:
+    def groups(self, whole: set[Cluster]) -> list[Group]:
+        """All that is to be one box each, where all of the calls in `whole` is open besides."""
         if self.boxes() > MOST:
-            for home in self.opened - self.whole:
-                self.of_home[home] = self.in_sections(home, self.opened)
+            self.long.add(self.graph.root)
+            self.of_home[self.graph.root] = self.in_sections(self.graph.root, self.opened)
         while self.boxes() < MOST and self.open_largest():
             pass
+        if whole:
+            self.opened |= with_outer(whole)
+            self.long -= whole
+            for home in self.opened:
+                inside = self.in_sections if home in self.long else self.in_calls
+                self.of_home[home] = inside(home, self.opened)
         groups = [group for groups in self.of_home.values() for group in groups]
         groups += [inputs for group in groups for inputs in group.beside]
-        if self.boxes() > MOST and not self.whole:
+        if self.boxes() > MOST and not whole:
             groups += self.leaves_together(groups)
         return groups
+
+    def in_calls(self, home: Cluster, opened: set[Cluster]) -> list[Group]:
+        return closed_calls(self.calls, home, opened)
 
     def boxes(self, of_home: dict[Cluster, list[Group]] | None = None) -> int:
         of_home = self.of_home if of_home is None else of_home
@@ -138,12 +154,17 @@ class Automatic:
         opened = self.opened | set(chosen)
         homes = {call.parent for call in chosen if call.parent is not None}
         trial = dict(self.of_home)
-        trial |= {home: closed_calls(self.calls, home, opened) for home in (*homes, *chosen)}
+        for home in homes:
+            inside = self.in_sections if home in self.long else self.in_calls
+            trial[home] = inside(home, opened)
+        trial |= {home: self.in_calls(home, opened) for home in chosen}
+        long = self.long
         if self.boxes(trial) > MOST:
             trial |= {home: self.in_sections(home, opened) for home in chosen}
+            long = self.long | set(chosen)
         if self.boxes(trial) > MOST:
             return False
-        self.opened, self.of_home = opened, trial
+        self.opened, self.of_home, self.long = opened, trial, long
         return True
 
     def in_sections(self, home: Cluster, opened: set[Cluster]) -> list[Group]:

@@ -123,7 +123,7 @@ class Graph:
         for node in self.nodes:
             name, made = node.name, node.kind
             if node.box and not node.box.ops:
-                made = f"{node.box.nodes:,} {node.kind}s"
+                name, made = node.label, f"{node.box.nodes:,} {node.kind}s"
             elif node.box or node.kind == "op":
                 fn, _, settings = (node.label, "", "") if node.box else node.label.partition(" ")
                 arguments = inputs.get(node.id, []) + ([settings] if settings else [])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GREY = "#5F6B76"
 LEAVES = ("parameter", "input", "constant", "again")
-MANY = 20  # ops and boxes; in a larger picture what is said of all of them is said once
+MANY = 16  # nodes; in a larger picture what is to be said of all of them is said once
 
 
 class GradientLines(Protocol):
@@ -44,7 +44,7 @@ class Words:
         self.saved = kept_by(graph) if saved else {}
         self.values = Values(graph, tensor) if numbers else None
         self.gradients: GradientLines | None = Gradients(graph) if numbers else None
-        self.many = sum(node.kind not in LEAVES for node in graph.nodes) > MANY
+        self.many = len(graph.nodes) > MANY
 
     def with_gradients(self, gradients: GradientLines) -> Words:
         """The same words, but for those of the gradients."""

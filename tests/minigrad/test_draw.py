@@ -167,6 +167,141 @@ def test_no_name_breaks_the_picture(name, key):
     assert drawn(draw(y, depth=1)) == (2, 1, 1)
 
 
+# ---- numbers
+
+
+def test_a_node_shows_its_value_and_its_gradient():
+    shown = texts(draw(expression()))
+    assert {"a", "2", "mul", "-6", "add", "4", "pow 2", "16"} <= {*shown}
+    assert shown.count("grad: not computed") == 6 and not any("grad: 0" in text for text in shown)
+    loss = expression()
+    loss.backward(retain_graph=True)
+    shown = texts(draw(loss))
+    assert {"grad: -24", "grad: 16", "grad: 8"} <= {*shown}
+    assert shown.count("grad: not kept") == 3
+
+
+def test_without_numbers_there_are_none():
+    shown = texts(draw(expression(), numbers=False))
+    assert sorted(shown) == sorted(["a", "b", "c", "mul", "add", "pow 2"])
+
+
+def test_in_a_larger_picture_what_has_no_gradient_is_said_once():
+    loss = graph_of(attention().sum())  # of 13 nodes
+    model = attention() @ Attention(8)(np.ones((2, 5, 8), np.float32)).mT
+    assert len(loss.nodes) < 16 < len(graph_of(model.sum()).nodes)
+    assert texts(draw(loss)).count("grad: not computed") > 5
+    shown = texts(draw(model.sum()))
+    assert "grad: not computed" not in shown
+    assert sum("grad: not computed, backward has not come by" in text for text in shown) == 1
+
+
+def test_a_value_that_cannot_be_known_is_left_out_and_that_is_said():
+    x = mg.Tensor(2.0, True, name="x")
+    y = (x * 3) + 1
+    x.data = x.data + 1
+    shown = texts(draw(y))
+    assert "6" not in shown and "9" not in shown
+    assert any("a tensor was changed since" in text for text in shown)
+
+
+# ---- folding
+
+
+def loop(steps):
+    y, w = mg.Tensor(np.ones(3), True, name="x"), mg.Parameter(np.ones(3), name="w")
+    for _ in range(steps):
+        y = mg.tanh(y * w + 0.1)
+    return y.sum()
+
+
+def test_what_is_folded_is_said_below_the_picture():
+    said = "7 ops in 1 box: 1 module is closed; depth= or expand= opens them"
+    assert said in texts(draw(attention(), depth=0))
+    said = "301 ops in 2 boxes: 300 ops stand in 1 section; depth= or expand= opens them"
+    assert said in texts(draw(loop(100)))
+    assert not any("boxes" in text for text in texts(draw(attention())))
+
+
+def test_a_graph_of_100_000_ops_is_drawn():
+    shown = texts(draw(loop(33_334)))
+    assert "mul, add, tanh x33,334" in shown and "w" in shown and "x" in shown
+    assert any("100,003 ops in 2 boxes: 100,002 ops stand" in text for text in shown)
+
+
+def test_an_arrow_across_a_fold_says_what_passes():
+    assert texts(draw(attention(), depth=1)).count("(2, 5, 8)") > 5
+    folded, whole = (draw(attention(), depth=depth, numbers=False) for depth in (0, 9))
+    assert texts(folded).count("(2, 5, 8)") == 3  # x, the box, and the arrow between them
+    assert "label" not in " ".join(line for line in whole.source.splitlines() if "-> n1 " in line)
+
+
+def test_expand_opens_a_module_in_the_picture():
+    assert drawn(draw(attention(), depth=0, expand="w_q"))[2] == 2
+    assert draw(attention(), depth=0, expand="*", numbers=False).source.count("subgraph") == 3
+
+
+def test_a_graph_that_was_folded_is_drawn_as_it_is():
+    graph = graph_of(loop(40))
+    assert len(draw(graph).graph.nodes) < 10
+    assert len(draw(graph.fold(0)).graph.nodes) == len(graph.nodes) > 100
+
+
+# ---- the way of the gradient
+
+
+def arrows(drawing):
+    """{(from, to): the look of the arrow}, as it stands in the DOT."""
+    lines = [line.strip() for line in drawing.source.splitlines() if " -> n" in line]
+    found = [line.split(" [", 1) for line in lines]
+    return {tuple(ends.split(" -> ")): look for ends, look in found if not ends.startswith("t")}
+
+
+def test_backward_turns_every_arrow_and_says_the_shape_of_its_gradient():
+    y = attention()
+    there, back = arrows(draw(y)), arrows(draw(y, direction="backward"))
+    assert {(target, source) for source, target in there} == back.keys()
+    graph = graph_of(y)
+    for (_, to), look in back.items():
+        node = graph.by_id[to]
+        assert (str(node.shape) in look) == node.requires_grad
+        assert ("dotted" in look) == (not node.requires_grad)
+
+
+def test_the_larger_a_gradient_the_wider_its_arrow():
+    x = mg.Tensor(np.ones((100, 100)), True)
+    looks = arrows(draw((x * 2)[0].sum() * 2, direction="backward")).values()
+    widths = [float(look.partition("penwidth=")[2].split()[0].rstrip("]")) for look in looks]
+    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+
+
+def test_the_loss_stands_at_the_top_of_the_way_back():
+    def height(drawing, id):
+        root = ElementTree.fromstring(drawing.svg())
+        group = next(g for g in root.iter() if g.get("id") == f"node-{id}")
+        return min(float(t.get("y")) for t in group.iter() if t.tag.endswith("}text"))
+
+    y = attention()
+    output = graph_of(y).output.id
+    for direction, wanted in (("backward", min), ("TB", max)):
+        drawing = draw(y, direction=direction)
+        heights = {node.id: height(drawing, node.id) for node in drawing.graph.nodes}
+        assert wanted(heights, key=lambda id: heights[id]) == output
+
+
+# ---- what backward keeps
+
+
+def test_saved_counts_an_array_that_is_kept_twice_once():
+    class Twice(mg.Module):
+        def forward(self, x):
+            return x * x + x.exp() * x
+
+    x = mg.Tensor(np.ones((10, 10)), True)  # 800 bytes, kept by both products; exp keeps its value
+    shown = texts(draw(Twice()(x), depth=0, saved=True))
+    assert any(text.endswith("arrays: 1,600 bytes") for text in shown)
+
+
 # ---- the picture says what is in it, to the mouse and to the ear
 
 
@@ -264,7 +399,8 @@ def test_what_was_recorded_says_nothing_of_the_kind():
 def test_a_freed_graph_is_refused_with_the_way_out():
     loss = expression()
     loss.backward()
-    with pytest.raises(RuntimeError, match="freed by an earlier backward: .*retain_graph=True"):
+    sentence = "freed by an earlier backward: .*retain_graph=True; or look at the graph before"
+    with pytest.raises(RuntimeError, match=sentence):
         draw(loss)
 
 
@@ -274,8 +410,21 @@ def test_what_is_no_tensor_is_refused():
 
 
 def test_an_unknown_direction_is_refused():
-    with pytest.raises(ValueError, match='"TB", "LR".*not \'down\''):
+    with pytest.raises(ValueError, match='"TB", "LR", .* or "backward", not \'down\''):
         draw(expression(), direction="down")
+
+
+def test_a_pattern_that_fits_nothing_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="no module of this graph fits 'w_x'; there is w_"):
+        draw(attention(), expand="w_x")
+    with pytest.raises(ValueError, match="an empty pattern"):
+        draw(attention(), expand="")
+
+
+@pytest.mark.parametrize("depth, error", [(-1, ValueError), (True, TypeError), (0.5, TypeError)])
+def test_a_depth_that_cannot_be_is_refused(depth, error):
+    with pytest.raises(error, match=f"how many levels stay open, .*; not {depth}"):
+        draw(attention(), depth=depth)
 
 
 # ---- files

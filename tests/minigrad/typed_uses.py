@@ -162,6 +162,7 @@ mg.optim.Adm(model.parameters())  # pyright: ignore[reportAttributeAccessIssue]
 # ---- pictures
 
 assert_type(mg.draw(x, depth=2).save("x.svg"), Path)
+assert_type(mg.draw(x, expand=["encoder.*"], direction="backward").graph.fold(1).nodes[0].id, str)
 assert_type(mg.draw(x).source, str)
 assert_type(mg.graph_of(x).find("scores").shape, tuple[int, ...])
 mg.draw(x, dept=2)  # pyright: ignore[reportCallIssue]
