@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import math
 import sys
 import types
@@ -171,8 +170,9 @@ class Node:
     @property
     def line(self) -> tuple[str, int]:
         """The file and the line from which the op was called."""
-        positions = itertools.islice(self.within.co_positions(), self.instruction // 2, None)
-        return self.within.co_filename, next(positions)[0] or self.within.co_firstlineno
+        lines = self.within.co_lines()
+        number = next((line for start, end, line in lines if start <= self.instruction < end), None)
+        return self.within.co_filename, number or self.within.co_firstlineno
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""

@@ -64,7 +64,7 @@ def _text_of(code: CodeType) -> str:
 
 CALL, OPERATOR = r"[A-Za-z_]\w*\(", r" (?:[-+*/@^=]|\*\*) "
 OPENING = re.compile(rf"{CALL}|\w+{OPERATOR}")
-HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from Python 3.13 on
+HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING
 
 
 def equation_of(node: Node) -> str:
@@ -93,9 +93,10 @@ def equation_in(text: str, own_name: str = "") -> str:
 
 def docstring(code: CodeType) -> str:
     """The docstring of the function that a code object is of."""
-    if sys.version_info >= (3, 13) and not code.co_flags & HAS_DOCSTRING:
+    if sys.version_info >= (3, 14) and not code.co_flags & HAS_DOCSTRING:
         return ""
     if code.co_name.startswith("<"):  # a file or a cell, a lambda, a comprehension
         return ""
+    # Of a function without one the first constant is None, up to Python 3.13.
     first = code.co_consts[0] if code.co_consts else None
     return first if isinstance(first, str) else ""

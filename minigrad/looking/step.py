@@ -20,13 +20,13 @@ from ..backward import (
 )
 from ..clock import clock
 from ..context import during, recording, replaying, watching
-from ..tape import Origin
+from ..tape import Edge
 from ..tensor import Tensor, TensorLike
 from .card import html_card, text_card
 from .checking import Check
 from .forward import ForwardStepper
 from .graph import GraphNode
-from .replay import replayed
+from .replay import Replay, replayed
 from .source import SourceLine, rule_source
 from .walk import Place, Walk, argument_at, line_of
 
@@ -89,8 +89,17 @@ class Stepper(Iterator[Step]):
         first = 1 if until is None else self.walk.numbers(until)[0]
         self.graph = self.walk.graph
         self.total = len(self.walk.order)
-        check_unchanged(self.walk.oldest_first)
-        self._steps = passed(self.walk, loss.origin, g, retain_graph, check, first)
+        nodes = self.walk.oldest_first
+        check_unchanged(nodes)
+        # They are taken here, before anybody can free the nodes.
+        steps: Steps = [(node, node.args, node.edges) for node in nodes]
+        rules = [node.edges for node in nodes]  # as they are written, whoever watches
+        if (watcher := watching.get()) is not None:
+            steps = watched(steps, watcher)
+        again = replayed(nodes) if check else None
+        gradients = Gradients(recorded=False)
+        gradients.sums[loss.origin] = g
+        self._steps = passed(self.walk, steps, rules, gradients, again, first, retain_graph)
 
     def __next__(self) -> Step:
         return next(self._steps)
@@ -102,21 +111,17 @@ class Stepper(Iterator[Step]):
 # The loop is a function that knows no Stepper: a generator that its owner holds, and that holds its
 # owner, would be a cycle, and keep the graph until the garbage collector comes by.
 def passed(
-    walk: Walk, start: Origin, g: np.ndarray, retain_graph: bool, check: bool, first: int
+    walk: Walk,
+    steps: Steps,
+    rules: list[list[Edge]],
+    gradients: Gradients,
+    again: Replay | None,
+    first: int,
+    retain_graph: bool,
 ) -> Iterator[Step]:
     """The steps from the number `first` on, computed as `backpropagate` does; when they are over,
-    `.grad` is as after it."""
-    nodes = walk.oldest_first
-    steps: Steps = [(node, node.args, node.edges) for node in nodes]
-    if (watcher := watching.get()) is not None:
-        steps = watched(steps, watcher)
-    rules = [node.edges for node in nodes]  # as they are written, whoever watches
-    arrived: Counter[Origin] = Counter()
-    again = replayed(nodes) if check else None
-    latest_change = clock.latest_change
-
-    gradients = Gradients(recorded=False)
-    gradients.sums[start] = g
+    `.grad` is as after it. With `again` their rules are checked."""
+    nodes, arrived, latest_change = walk.oldest_first, Counter[str](), 0
     for number, (_, seen) in enumerate(walk.order, start=1):
         if clock.latest_change > latest_change:  # between two steps anything can be done
             check_unchanged(nodes[: len(steps)])
@@ -129,16 +134,14 @@ def passed(
         quiet = np.errstate(all="ignore")
         with during(recording, False), during(replaying, False), quiet:
             for (slot, rule), (_, written) in zip(edges, rules.pop()):
-                origin = origins[slot]
+                origin, argument = origins[slot], argument_at(node, slot)
                 d = fitted(rule(g), origin, node, slot, False)
-                arrived[origin] += 1
-                if number < first:
-                    gradients.add(origin, d, node, slot)
-                    continue
                 outgoing = d.copy()
                 gradients.add(origin, d, node, slot)
-                argument = argument_at(node, slot)
                 target = walk.given[seen.id, argument]
+                arrived[target.id] += 1
+                if number < first:
+                    continue
                 way = Way(
                     argument,
                     target,
@@ -146,7 +149,7 @@ def passed(
                     rule_source(written),
                     outgoing,
                     gradients.sums[origin].copy(),
-                    arrived[origin],
+                    arrived[target.id],
                     walk.ways[target.id],
                     again.check(node, slot, incoming) if again else None,
                 )

@@ -92,33 +92,31 @@ class Walk:
     def _named(self, name: str) -> list[int]:
         if not name:
             raise ValueError("the place to go to is empty: name a tensor, a module or an op")
-        tensors = {
-            node.id: node.full_name or node.label
-            for node in self.graph.nodes
-            if node.name or node.kind in ("parameter", "input")
-        }
+        tensors = {node.id: node.full_name for node in self.graph.nodes if node.name}
         modules = {cluster.path: cluster for cluster in self.graph.root.walk() if cluster.path}
-        ops = {node.op_name for node, _ in self.order}
+        paths = (
+            [name] if name in modules else [path for path in modules if is_short_for(path, name)]
+        )
+        calls = [call for path in paths for call in modules[path].walk()]
         meant = {id for id, full in tensors.items() if full == name}
         meant = meant or {id for id, full in tensors.items() if is_short_for(full, name)}
-        at = set()
-        if meant:
-            users = {id for (id, _), source in self.given.items() if source.id in meant}
-            made = {node.id for _, node in self.order if node.id in meant}
-            at = made or users
-        if not at:
-            paths = [name] if name in modules else [p for p in modules if is_short_for(p, name)]
-            inside = [part for path in paths for part in modules[path].walk()]
-            at = {node.id for cluster in inside for node in cluster.nodes}
-        numbers = [i for i, (_, node) in enumerate(self.order, start=1) if node.id in at]
+        numbers = (
+            self._steps_of(meant)
+            or self._steps_of({target for (target, _), x in self.given.items() if x.id in meant})
+            or self._steps_of({node.id for call in calls for node in call.nodes})
+            or [number for number, (op, _) in enumerate(self.order, 1) if op.op_name == name]
+        )
         if not numbers:
-            numbers = [i for i, (node, _) in enumerate(self.order, 1) if node.op_name == name]
-        if not numbers:
-            names = list(dict.fromkeys([*tensors.values(), *modules, *sorted(ops)]))
+            ops = sorted({op.op_name for op, _ in self.order})
+            names = list(dict.fromkeys([*tensors.values(), *modules, *ops]))
             near = nearest(name, names) or names[:5]
-            there_is = f"there is {', '.join(near)}" if near else "there is nothing to name"
-            raise ValueError(f"no tensor, module or op here is named {name!r}; {there_is}")
+            raise ValueError(
+                f"no tensor, module or op here is named {name!r}; there is {', '.join(near)}"
+            )
         return numbers
+
+    def _steps_of(self, ids: set[str]) -> list[int]:
+        return [number for number, (_, node) in enumerate(self.order, 1) if node.id in ids]
 
 
 def nearest(name: str, names: list[str]) -> list[str]:
@@ -130,7 +128,7 @@ def nearest(name: str, names: list[str]) -> list[str]:
     return list(dict.fromkeys([*(full for full in whole if full in ends), *ends, *whole]))[:5]
 
 
-def line_of(node: Node) -> SourceLine | None:
+def line_of(node: Node) -> SourceLine:
     """The line that called a recorded op."""
     return SourceLine(*node.line)
 

@@ -210,14 +210,21 @@ def test_numbers_that_are_changed_between_two_steps_are_noticed():
         next(steps)
     assert list(steps) == [] and x.grad is None
 
+    steps = mg.step((x * x).sum())
+    x.data += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        next(steps)
 
-def test_a_backward_in_between_changes_no_step():
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_backward_in_between_changes_no_step(count):
     x = leaf(1.0, 2.0)
     loss = (x * x).sum()
     steps = mg.step(loss, check=True)
-    next(steps)
+    for _ in range(count):
+        next(steps)
     loss.backward()
-    (last,) = steps
+    *_, last = steps
     assert [way.outgoing.tolist() for way in last.ways] == [[1, 2], [1, 2]]
     assert x.grad.tolist() == [4, 8]
 
@@ -453,6 +460,14 @@ def test_forward_says_the_equation_of_the_paper_where_the_docstring_gives_one():
 )
 def test_an_equation_is_what_a_docstring_opens_with(docstring, equation):
     assert equation_in(docstring, "Layer") == equation
+
+
+def test_a_function_without_a_docstring_has_no_equation():
+    def scaled(x):
+        return x * float("x + y: a sum".count("x"))
+
+    (step,) = mg.step(scaled(leaf(2.0)), forward=True)
+    assert (step.equation, step.value.tolist()) == ("", [2])
 
 
 def test_the_equations_of_the_layers_are_all_found():
