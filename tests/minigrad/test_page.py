@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import DRAWINGS, attention, count, lit, shown, steps_of, texts
+from films import DRAWINGS, attention, count, fan_out, lines, lit, shown, steps_of, texts
 
 import minigrad as mg
 from minigrad import draw
@@ -73,6 +73,10 @@ def test_the_back_button_goes_to_where_one_jumped_from(opened, files):
         tab.locator("#count", has_text=f"1 of {total}").wait_for()
         tab.click("#card a")
         assert count(tab) == f"2 of {total}"
+        tab.locator("#slider").fill("5")
+        assert tab.evaluate("location.hash") == "#step=5"
+        tab.go_back()
+        assert count(tab) == f"2 of {total}"
 
 
 def test_a_click_on_a_box_goes_to_its_step(opened, files):
@@ -81,6 +85,34 @@ def test_a_click_on_a_box_goes_to_its_step(opened, files):
     with opened(path) as tab:
         tab.click(f"#node-{scores.node.id}")
         assert count(tab) == f"{scores.number} of {scores.total}"
+
+
+def test_over_a_picture_of_backward_it_goes_along_the_arrows(opened, tmp_path):
+    drawing = draw(fan_out(), direction="backward", saved=True, numbers=False)
+    path = drawing.animate(tmp_path / "film.html")
+    with opened(path) as tab:
+        for step in steps_of(drawing):
+            tab.keyboard.press("ArrowRight")
+            ways = {f"edge-{way.target.id}-{step.node.id}" for way in step.ways}
+            edges = tab.locator("g.edge.lit.onward").evaluate_all("all => all.map(g => g.id)")
+            assert len(edges) == len(step.ways)
+            assert {edge.removesuffix("-2") for edge in edges} == ways
+        assert set(lines(tab).values()) == {"grad: 1", "grad: [1, 1]", "grad: [7, -11]"} | {
+            "grad: [21, -33]"
+        }
+
+
+def test_a_value_that_is_drawn_again_far_away_is_lit_there_too(opened, tmp_path):
+    w = mg.Parameter(np.eye(2) * 0.5)
+    x = mg.Tensor(np.ones((1, 2)), name="x")
+    for _ in range(70):
+        x = x @ w
+    drawing = draw(x.sum(), expand="*")
+    assert "_for_" in drawing.source
+    path = drawing.animate(tmp_path / "film.html")
+    with opened(path, "#step=40") as tab:
+        assert tab.locator("g.edge.lit").count() == tab.locator(".flow").count() == 2
+        assert tab.locator("g.node.target").count() > 2
 
 
 # ---- for all
@@ -361,8 +393,9 @@ def test_the_package_holds_the_files_that_pages_are_made_of():
 
 def test_every_colour_of_the_pictures_has_one_for_the_dark():
     styles = page.read("picture.css")
-    for make in DRAWINGS.values():
-        root = ElementTree.fromstring(make().svg())
+    drawings = [make() for make in DRAWINGS.values()]
+    for drawing in (*drawings, draw(fan_out(), direction="backward")):
+        root = ElementTree.fromstring(drawing.svg())
         for each in root.iter():
             for kind in ("fill", "stroke"):
                 colour = each.get(kind)

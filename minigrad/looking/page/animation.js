@@ -16,8 +16,7 @@ function show(number, playing) {
   byId("spoken").textContent = view.spoken;
   byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
   document.body.classList.toggle("playing", playing);
-  const box = view.lit ?? data.steps[0].box;
-  zoom.reveal(parts.groups.get(box)[0]);
+  zoom.reveal(parts.groups.get(view.lit ?? data.steps[0].box)[0]);
 }
 
 function saveSvg() {
@@ -41,14 +40,8 @@ const clicks = {
 };
 for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
 
-let dragged = false; // a drag is one entry in the history
-byId("slider").addEventListener("input", (event) => {
-  film.go(Number(event.target.value), !dragged);
-  dragged = true;
-});
-byId("slider").addEventListener("change", () => {
-  dragged = false;
-});
+byId("slider").addEventListener("input", (event) => film.scrub(Number(event.target.value)));
+byId("slider").addEventListener("change", () => film.go(film.now(), true));
 byId("speed").addEventListener("change", (event) => film.setSpeed(Number(event.target.value)));
 
 svg.addEventListener("click", (event) => {

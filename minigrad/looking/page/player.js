@@ -8,8 +8,13 @@ function player(data, show) {
   let timer = null;
 
   function go(to, jumped = Math.abs(to - step) > 1) {
-    step = Math.min(Math.max(to, 0), data.total);
+    scrub(to);
     writeAddress(step, jumped);
+  }
+
+  // Without the address, which browsers let nobody write a hundred times in a few seconds.
+  function scrub(to) {
+    step = Math.min(Math.max(to, 0), data.total);
     if (step === data.total) pause();
     else show(step, timer !== null);
   }
@@ -50,6 +55,7 @@ function player(data, show) {
 
   return {
     go,
+    scrub,
     by: (count) => go(step + count),
     toggle: () => (timer === null ? play() : pause()),
     setSpeed,
