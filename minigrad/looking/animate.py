@@ -51,7 +51,7 @@ class Film:
             id = unique(f"edge-{source}-{target}", times)
             self.edge_ids.setdefault((source, target, argument), id)
             self.edge_ids.setdefault((source, target), id)  # of all that a closed module uses
-        self.rules: dict[str, str] = {}  # {name: source text}
+        self.rules: dict[str, int] = {}  # {source text: its number}, each once
         self.of: dict[str, str] = {}  # {box: the longest line that ever stands in it}
         self.open: set[str] = set()
         # Not to its end, at which it would add to `.grad` and free the graph.
@@ -76,14 +76,13 @@ class Film:
             "incoming": in_full(step.incoming),
             "brief": in_short(step.incoming),
             "gradient": self.noted(node.id, f"grad: {in_short(step.incoming)}"),
-            "ways": [self.shown_way(way, step.node.label.split()[0], box) for way in step.ways],
+            "ways": [self.shown_way(way, box) for way in step.ways],
             "left": step.left,
         }
 
-    def shown_way(self, way: Way, op: str, box: str) -> dict[str, Any]:
+    def shown_way(self, way: Way, box: str) -> dict[str, Any]:
         target = self.graph.drawn_as[way.target.id]
-        rule = f"{op}.{way.rule}"
-        self.rules[rule] = way.source
+        rule = way.source or f"{way.rule}: its text is not to be had"
         edge = self.edge_ids.get((target, box, way.argument)) or self.edge_ids.get((target, box))
         some = f" ({way.arrived} of {way.expected})" if way.arrived < way.expected else ""
         return {
@@ -91,7 +90,7 @@ class Film:
             "box": target,
             "edge": edge,  # None within a closed module
             "said": called(way.argument, way.target),
-            "rule": rule,
+            "rule": self.rules.setdefault(rule, len(self.rules)),
             "outgoing": in_full(way.outgoing),
             "brief": in_short(way.outgoing),
             "accumulated": in_full(way.accumulated),
@@ -113,15 +112,14 @@ class Film:
     def page(self, picture: str, name: str) -> str:
         """The text of the page. `picture` is an SVG with room for it; pictures that are saved from
         the page are files of this `name`."""
-        output = self.graph.output
-        of = output.name or output.label
+        of = self.steps[0]["name"] or self.steps[0]["op"]
         data = {
             "name": name,
             "total": len(self.steps),
             "nothing": NOTHING,
             "opening": f"Backward goes from {of} to all that it was computed from, against the "
             "arrows. Play, or press the right arrow key for the first step.",
-            "rules": self.rules,
+            "rules": list(self.rules),
             "steps": self.steps,
         }
         return assembled(

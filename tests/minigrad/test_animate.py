@@ -126,6 +126,35 @@ def test_a_closed_module_is_lit_while_steps_within_it_run(opened, files):
     assert stops == ["0 of 10", "1 of 10", "2 of 10", "5 of 10", "10 of 10"]
 
 
+def test_each_step_shows_the_text_of_its_own_rule(opened, tmp_path):
+    def scaled(by):
+        if by == 2:
+
+            @mg.op
+            def scale(x):
+                def dx(g):
+                    return g * 2
+
+                return x * 2, dx
+        else:
+
+            @mg.op
+            def scale(x):
+                def dx(g):
+                    return g * 3
+
+                return x * 3, dx
+
+        return scale
+
+    x = mg.Tensor(1.0, True, name="x")
+    path = draw(scaled(3)(scaled(2)(x))).animate(tmp_path / "film.html")
+    with opened(path, "#step=1") as tab:
+        assert texts(tab, ".rule") == ["def dx(g):\n    return g * 3"]
+        tab.keyboard.press("ArrowRight")
+        assert texts(tab, ".rule") == ["def dx(g):\n    return g * 2"]
+
+
 # ---- what is asked of it
 
 
