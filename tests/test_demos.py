@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.looking.render import can_render
+
 DEMOS = Path(__file__).parents[1] / "demos"
 
 PROMISED = {
@@ -21,6 +23,13 @@ PROMISED = {
         "padding mask x look-ahead mask\n[[1 0 0]\n [1 1 0]\n [1 1 0]]",
     ],
     "03_train_reverse.py": ["abc -> cba", "fedcba -> abcdef", "facade -> edacaf"],
+    "04_graphs.py": [
+        "= tanh(x=n5)",
+        "dloss/db = -0.5520",
+        "= EncoderLayer x6(n5)",
+        "= matmul, add, tanh x50(n0, n1, n199)",
+        "weight (100, 32) in src_embedding",
+    ],
 }
 
 
@@ -41,3 +50,21 @@ def test_the_demo_says_what_it_promises(name, tmp_path):
     assert done.returncode == 0, done.stderr
     for line in PROMISED[name]:
         assert line in done.stdout
+
+
+@pytest.mark.skipif(not can_render(), reason="neither dot nor pygraphviz")
+def test_the_pictures_of_the_readme_are_made(tmp_path):
+    subprocess.run(
+        [sys.executable, DEMOS / "pictures" / "make.py", tmp_path],
+        env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
+        check=True,
+        timeout=170,
+    )
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert sorted(made) == sorted(
+        f"{name}.svg"
+        for name in ("neuron", "attention-by-hand", "encoder-layer", "toy-transformer", "paper")
+        + ("paper-backward",)
+    )
+    assert "EncoderLayer x6" in made["paper.svg"] and "DecoderLayer x6" in made["paper.svg"]
+    assert "grad: " in made["neuron.svg"] and "softmax" in made["attention-by-hand.svg"]
