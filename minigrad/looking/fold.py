@@ -243,7 +243,7 @@ class Automatic:
     def gather_leaves(self, group: Group, part_of: dict[str, tuple[int, int, int]]) -> None:
         """Let the leaves disappear that only the sections of `group` use. Of repeated sections
         those stay that all of them share, if they are few, and what only the first begins with;
-        and inputs of which each has one are one box beside it."""
+        and data of which each has some is one box beside it."""
         used = dict.fromkeys(e.source for id in part_of for e in self.calls.inputs[id])
         own = [
             node
@@ -263,7 +263,7 @@ class Automatic:
                 at_slot[(*part_of[uses[0].target][1:], uses[0].argument)].append(node)
         group.leaves = shared if len(shared) > FEW else []
         for nodes in at_slot.values():
-            if nodes[0].kind == "input" and len(nodes) > 1:
+            if len(nodes) > 1 and (nodes[0].kind == "input" or nodes[0].name):
                 group.beside.append(Group(self.calls.home[nodes[0].id], nodes))
             elif len(nodes) > 1:
                 group.leaves += nodes
