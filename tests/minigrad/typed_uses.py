@@ -166,7 +166,7 @@ for step in mg.step(x.sum(), until="exp", check=True):
     assert_type([way.rule for way in step.ways], list[str])
 for forward_step in mg.step(x.sum(), forward=True):
     assert_type(forward_step.equation, str)
-mg.step(x.sum(), untill="exp")  # pyright: ignore[reportCallIssue, reportUnusedExpression]
+mg.step(x.sum(), untill="exp")  # pyright: ignore[reportCallIssue]
 
 # ---- pictures
 
