@@ -67,7 +67,6 @@ def output(name):
 @pytest.mark.parametrize("name", PROMISED)
 def test_the_demo_says_what_it_promises(name):
     for line in PROMISED[name]:
-<<<<<<< HEAD
         assert line in output(name)
 
 
@@ -76,8 +75,6 @@ def test_the_card_in_the_readme_is_one_of_the_demo():
     readme = (DEMOS.parent / "README.md").read_text(encoding="utf-8")
     (card,) = re.findall(r"```text\n(step \d+ of .*?)```", readme, re.DOTALL)
     assert re.sub(r"\d", "0", card) in re.sub(r"\d", "0", output("05_step_through_backward.py"))
-=======
-        assert line in done.stdout
 
 
 @pytest.mark.skipif(not can_render(), reason="neither dot nor pygraphviz")
@@ -96,4 +93,3 @@ def test_the_pictures_of_the_readme_are_made(tmp_path):
     )
     assert "EncoderLayer x6" in made["paper.svg"] and "DecoderLayer x6" in made["paper.svg"]
     assert "grad: " in made["neuron.svg"] and "softmax" in made["attention-by-hand.svg"]
->>>>>>> graph
