@@ -76,6 +76,7 @@ pictures: demo
 	cp $(DEMO_RUNS)/numbers/pictures/attention-encoder-decoder.svg demos/pictures/attention.svg
 	cp $(DEMO_RUNS)/numbers/pictures/loss.svg demos/pictures/loss.svg
 	cp $(DEMO_RUNS)/reverse/pictures/graph.svg demos/pictures/graph.svg
+	$(RUN) demos/pictures/make.py
 
 clean:
 	rm -rf $(VENV) .venv-oldest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

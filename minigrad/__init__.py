@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # they are found when they are first asked for, see `__getatt
     from .looking.anomaly import detect_anomaly
     from .looking.draw import draw
     from .looking.profile import profile
+    from .looking.step import step
     from .looking.trace import graph_of
 
 # A Tensor's operators are ops, which are made of tensors themselves: so the class is handed what
@@ -32,10 +33,11 @@ _tensor.add_to_grad = _backward.add_to_grad
 tensor = Tensor
 
 __all__ = ["GradcheckError", "Module", "Parameter", "Tensor", "detect_anomaly", "draw", "grad"]
-__all__ += ["gradcheck", "graph_of", "no_grad", "op", "optim", "profile", "tensor"]
+__all__ += ["gradcheck", "graph_of", "no_grad", "op", "optim", "profile", "step", "tensor"]
 __all__ += ops.__all__
 
 _LOOKING = {"detect_anomaly": "anomaly", "draw": "draw", "graph_of": "trace", "profile": "profile"}
+_LOOKING["step"] = "step"
 
 
 if not TYPE_CHECKING:  # to an editor a name that is not here would be one of anything

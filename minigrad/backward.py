@@ -231,6 +231,7 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
+        args = [plain(arg) if slot in node.op.others else arg for slot, arg in enumerate(args)]
         if node.op.real:
             args = [_widened(arg) for arg in args]
         value, *rules[node] = node.op.fn(*args, **node.kwargs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import math
 import sys
 import types
@@ -171,8 +170,9 @@ class Node:
     @property
     def line(self) -> tuple[str, int]:
         """The file and the line from which the op was called."""
-        positions = itertools.islice(self.within.co_positions(), self.instruction // 2, None)
-        return self.within.co_filename, next(positions)[0] or self.within.co_firstlineno
+        lines = self.within.co_lines()
+        number = next((line for start, end, line in lines if start <= self.instruction < end), None)
+        return self.within.co_filename, number or self.within.co_firstlineno
 
     def free(self) -> None:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
@@ -303,7 +303,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
             uniform = False
     for slot in op.others:
         if slot < len(args) and type(args[slot]) not in PLAIN:
-            values[slot] = kept[slot] = without_derivative(args[slot])
+            values[slot] = without_derivative(args[slot])
+            kept[slot] = args[slot] if isinstance(args[slot], Tensor) else values[slot]
     if op.cast and (dtype is None or not uniform):
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
         dtype = make_uniform(values, op.slots_among(len(args)), tensors)

@@ -1,11 +1,16 @@
 """The demos run from top to bottom, and say what they promise to say."""
 
+import functools
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from minigrad.looking.render import can_render
 
 DEMOS = Path(__file__).parents[1] / "demos"
 
@@ -26,6 +31,22 @@ PROMISED = {
         "padding mask x look-ahead mask\n[[1 0 0]\n [1 1 0]\n [1 1 0]]",
     ],
     "03_train_reverse.py": ["abc -> cba", "fedcba -> abcdef", "facade -> edacaf"],
+    "04_graphs.py": [
+        "= tanh(x=n5)",
+        "dloss/db = -0.5520",
+        "= EncoderLayer x6(n5)",
+        "= matmul, add, tanh x50(n0, n1, n199)",
+        "weight (100, 32) in src_embedding",
+    ],
+    "05_step_through_backward.py": [
+        "step 3 of 6: tanh -> y",
+        "after the last step .grad is what backward() gives, bit for bit",
+        "2 of 2 ways\n           [1. 3.]",
+        "equation softmax(Q K^T / sqrt(d_k)) V, equation 1 of the paper",
+        "check    every entry moved a little: agrees",
+        "by way 4 of 4: so far",
+        "the last of these is words.grad",
+    ],
 }
 
 
@@ -33,19 +54,50 @@ def test_every_demo_is_listed():
     assert sorted(path.name for path in DEMOS.glob("[0-9]*.py")) == sorted(PROMISED)
 
 
+@functools.cache
+def output(name):
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, DEMOS / name],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
+            capture_output=True,
+            text=True,
+            timeout=170,
+        )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("name", PROMISED)
-def test_the_demo_says_what_it_promises(name, tmp_path):
-    done = subprocess.run(
-        [sys.executable, DEMOS / name],
-        cwd=tmp_path,
+def test_the_demo_says_what_it_promises(name):
+    for line in PROMISED[name]:
+        assert line in output(name)
+
+
+def test_the_card_in_the_readme_is_one_of_the_demo():
+    """But for its digits, the last of which are rounded elsewhere on another machine."""
+    readme = (DEMOS.parent / "README.md").read_text(encoding="utf-8")
+    (card,) = re.findall(r"```text\n(step \d+ of .*?)```", readme, re.DOTALL)
+    assert re.sub(r"\d", "0", card) in re.sub(r"\d", "0", output("05_step_through_backward.py"))
+
+
+@pytest.mark.skipif(not can_render(), reason="neither dot nor pygraphviz")
+def test_the_pictures_of_the_readme_are_made(tmp_path):
+    subprocess.run(
+        [sys.executable, DEMOS / "pictures" / "make.py", tmp_path],
         env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
-        capture_output=True,
-        text=True,
+        check=True,
         timeout=170,
     )
-    assert done.returncode == 0, done.stderr
-    for line in PROMISED[name]:
-        assert line in done.stdout
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert sorted(made) == sorted(
+        f"{name}.svg"
+        for name in ("neuron", "attention-by-hand", "encoder-layer", "toy-transformer", "paper")
+        + ("paper-backward",)
+    )
+    assert "EncoderLayer x6" in made["paper.svg"] and "DecoderLayer x6" in made["paper.svg"]
+    assert "grad: " in made["neuron.svg"] and "softmax" in made["attention-by-hand.svg"]
 
 
 def test_the_engine_of_60_lines_has_about_60_lines():

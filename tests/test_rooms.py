@@ -28,7 +28,7 @@ ROOMS = {
             "ops",
             "numpy_functions",
         ),
-        *("backward", "module", "optim", "gradcheck", "looking", "__init__"),
+        *("backward", "module", "optim", "gradcheck", "looking", "step", "__init__"),
     ),
     "minitransformer": (
         *("files", "fields", "text", "streams", "models", "tasks", "decoding", "run", "looking"),

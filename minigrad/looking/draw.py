@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import html
-import importlib.util
 import os
-import shutil
 import warnings
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from ..tensor import Tensor
+from ..tensor import Tensor, TensorLike
+from .animate import Film
+from .arrows import arrows_of, unique
 from .graph import Cluster, Graph, GraphNode, local
-from .layout import (
-    LEAVES,
-    below_titles,
-    effort,
-    titles_entered,
-    with_short_arrows,
-    with_small_boxes,
-)
+from .labels import GREY, Words, bold, regular, said, spoken
+from .layout import below_titles, effort, turned, with_short_arrows, with_small_boxes
+from .render import ENDINGS, MISSING, can_render, rendered, write
+from .step import step
 from .trace import graph_of
 
 if TYPE_CHECKING:
     from graphviz import Digraph
 
-ENDINGS = ("svg", "png", "pdf", "dot")
-MISSING = (
-    "drawing needs Graphviz: pip install pygraphviz, or install the system's graphviz package "
-    "(the dot program)"
-)
-
-SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-INK, GREY = "#1F2933", "#5F6B76"
+DIRECTIONS = ("TB", "LR", "BT", "RL", "backward")
+INK = "#1F2933"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
 GRAPH = {"nodesep": "0.25", "ranksep": "0.3", "newrank": "true"}  # newrank: ranks across clusters
 NODE = {**FONT, "fontsize": "12", "height": "0.3", "width": "0.4", "margin": "0.12,0.06"}
@@ -44,6 +33,12 @@ EDGE = {**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": 
 LOOK = {
     "op": {"shape": "box", "style": "rounded,filled", "fillcolor": "white", "color": GREY},
     "module": {"shape": "box", "style": "rounded,filled", "fillcolor": "#C9D6E3", "color": INK},
+    "section": {
+        "shape": "box",
+        "style": "rounded,filled,dashed",
+        "fillcolor": "#C9D6E3",
+        "color": INK,
+    },
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FBE3B5", "color": "#B87700"},
     "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
     "constant": {"shape": "box", "style": "dashed", "color": GREY},
@@ -52,17 +47,26 @@ LOOK = {
 }
 TITLE = {"shape": "plain", "margin": "0", "class": "title"}
 UNSEEN = {"style": "invis", "weight": "1"}
+LOOK["section"] = LOOK["module"] | {"style": "rounded,filled,dashed"}
 LOOK["input"]["margin"] = "0.02,0.01"  # an ellipse is roomy by itself
 CLUSTER = {"style": "rounded,filled", "color": "#9AA7B3", "labeljust": "l"}
 TINTS = ("#F5F7F9", "#EBEFF3", "#E1E7ED", "#D7DFE7")  # of clusters, outermost first
-SYMMETRIC = {"add", "mul", "maximum", "minimum"}  # ops that do not mind the order of their inputs
 
 
 class Drawing:
-    """A picture that is ready to be written. It shows itself in Jupyter."""
+    """A picture that is ready to be written. It shows itself in Jupyter.
 
-    def __init__(self, digraph: Digraph):
-        self.digraph = digraph
+    `graph` is what it shows, after folding, and `tensor` what it was drawn from (None: a Graph).
+    In the SVG each part is a group with an id: "node-n12" for the node n12, "edge-n3-n12" for the
+    edge between two (the second such one "edge-n3-n12-2") and "cluster-encoder.layers.0".
+    """
+
+    def __init__(self, graph: Graph, tensor: Tensor | None, words: Words, direction: str):
+        self.graph = graph
+        self.tensor = tensor
+        self.words = words
+        self.direction = direction
+        self.digraph = digraph_of(graph, words, direction)
 
     @property
     def source(self) -> str:
@@ -92,6 +96,29 @@ class Drawing:
         write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
         return path
 
+    def animate(self, path: str | os.PathLike[str], gradient: TensorLike | None = None) -> Path:
+        """Write a page to `path`, which ends in .html, that plays backward over this picture, one
+        op at a time with its numbers; returns its Path. It is one file, and loads nothing.
+
+        Backward runs for it alone: no `.grad` is changed, and the graph is not freed. A tensor of
+        several numbers needs `gradient`, as `backward` does. Raises ValueError for a drawing of a
+        Graph and for more than 2,000 steps, RuntimeError where Graphviz is missing.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"cannot animate to {path.name!r}: its ending has to be .html")
+        if self.tensor is None:
+            raise ValueError(
+                "a Graph has no gradients to show: draw the tensor itself, mg.draw(loss)"
+            )
+        if not can_render():
+            raise RuntimeError(MISSING)
+        film = Film(step(self.tensor, gradient), self.graph)
+        with_room = digraph_of(self.graph, self.words.with_gradients(film), self.direction)
+        picture = rendered(with_room, "svg").decode()
+        write(path, film.page(picture, path.stem).encode())
+        return path
+
     def _repr_svg_(self) -> str | None:
         return self.svg() if can_render() else None
 
@@ -101,14 +128,28 @@ class Drawing:
 
 
 def draw(
-    tensor: Tensor | Graph, depth: int | None = None, direction: str = "TB", saved: bool = False
+    tensor: Tensor | Graph,
+    depth: int | None = None,
+    direction: str = "TB",
+    saved: bool = False,
+    expand: str | Iterable[str] = (),
+    numbers: bool = True,
 ) -> Drawing:
     """The graph that `tensor` was computed by (or a Graph), as a Drawing.
 
-    `depth` is how many levels of module calls are drawn open (None: all of them); `direction` is
-    "TB" (from top to bottom) or "LR" (from left to right). With `saved` each op says which arrays
-    it keeps for backward. Of a tensor that nothing was recorded of, the picture says so; raises
-    RuntimeError where backward has freed the graph.
+    `depth` is how many levels of module calls are drawn open; with None there are about 60 boxes
+    at most, and the picture says what is in them. `expand`, a pattern of paths or several, opens
+    calls besides: "decoder.layers.0.*", or "*" for everything. A Graph that was folded is drawn as
+    it is.
+
+    `direction` is "TB" (from top to bottom), "LR" (from left to right) or "backward": the way of
+    the gradient, from the loss on, each arrow with the shape of the gradient and as wide as it is
+    large. With `saved` each op says which arrays it keeps for backward, and how many bytes. With
+    `numbers` there is the value at each node, if it has 6 entries at most, or else its mean and
+    standard deviation; and its gradient, once backward (with retain_graph=True) has come by.
+
+    Of a tensor that nothing was recorded of, the picture says so. Raises RuntimeError where
+    backward has freed the graph, ValueError for a pattern that fits no call.
 
     A large graph is laid out with less care, so that it is there in seconds; and an arrow that is
     too long to follow is cut: what it comes from is drawn again, dotted, where it is used. A call
@@ -116,49 +157,61 @@ def draw(
     """
     if not isinstance(tensor, (Tensor, Graph)):
         raise TypeError(f"draw takes a Tensor or a Graph, not {type(tensor).__name__}")
-    if direction not in ("TB", "LR", "BT", "RL"):
-        raise ValueError(f'direction is "TB", "LR", "BT" or "RL", not {direction!r}')
+    if direction not in DIRECTIONS:
+        *others, last = (f'"{each}"' for each in DIRECTIONS)
+        raise ValueError(f"direction is {', '.join(others)} or {last}, not {direction!r}")
     graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
-    if depth is not None:
-        graph = graph.fold(depth)
+    if depth is not None or not_empty(expand) or not graph.folded:
+        graph = graph.fold(depth, expand)
+    source = tensor if isinstance(tensor, Tensor) else None
+    return Drawing(graph, source, Words(graph, source, saved, numbers), direction)
+
+
+def digraph_of(graph: Graph, words: Words, direction: str) -> Digraph:
+    """The picture as Graphviz takes it."""
     import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
 
-    graph = with_short_arrows(with_small_boxes(graph))
+    backward = direction == "backward"
+    # The same in boxes that can be laid out, and from top to bottom as it is to be seen.
+    laid = with_short_arrows(with_small_boxes(graph))
+    arrows = arrows_of(graph, laid, backward)
+    laid = turned(laid) if backward else laid
     digraph = graphviz.Digraph(
-        graph_attr={**FONT, "rankdir": direction, **GRAPH, **effort(graph)},
+        graph_attr={**FONT, "rankdir": "TB" if backward else direction, **GRAPH, **effort(laid)},
         node_attr=NODE,
         edge_attr=EDGE,
     )
-    if graph.output.kind in LEAVES:
-        lines = (regular(line, 11) for line in why_empty(graph.output))
-        digraph.attr(label=f"<{'<br/>'.join(lines)}>")
-    names = {cluster: f"cluster_{i}" for i, cluster in enumerate(graph.root.walk())}
-    add_cluster(digraph, graph.root, names, saved, graph.output)
-    add_edges(digraph, graph)
-    for cluster, inside in below_titles(graph).items():
+    if caption := words.caption():
+        digraph.attr(label=caption)
+    names = {cluster: f"cluster_{i}" for i, cluster in enumerate(laid.root.walk())}
+    add_cluster(digraph, laid.root, names, words, laid.output, Counter())
+    for tail, head, look in arrows:
+        digraph.edge(tail, head, **look)
+    for cluster, inside in below_titles(laid).items():
         for node, rows in inside:
             below = title_of(names[node]) if isinstance(node, Cluster) else node.id
             digraph.edge(title_of(names[cluster]), below, minlen=str(rows), **UNSEEN)
-    return Drawing(digraph)
+    return digraph
 
 
-def why_empty(leaf: GraphNode) -> list[str]:
-    """Lines that say why there is nothing to see but the tensor itself."""
-    if leaf.kind == "parameter":
-        return ["nothing was recorded: a parameter is given, no op computes it"]
-    return [
-        "nothing was recorded: no op has made this tensor,",
-        "or one under no_grad, or from tensors none of which requires a gradient",
-    ]
+def not_empty(expand: str | Iterable[str]) -> bool:
+    """Whether any pattern was given, be it an empty one."""
+    return isinstance(expand, str) or bool(list(expand))
 
 
 def add_cluster(
-    digraph: Digraph, cluster: Cluster, names: dict[Cluster, str], saved: bool, output: GraphNode
+    digraph: Digraph,
+    cluster: Cluster,
+    names: dict[Cluster, str],
+    words: Words,
+    output: GraphNode,
+    times: Counter[str],
 ) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
-        digraph.node(node.id, label=text(node, cluster, saved), tooltip=spoken(said(node)), **look)
+        look |= {"id": f"node-{node.id}", "tooltip": spoken(said(node))}
+        digraph.node(node.id, label=words.at(node, cluster), **look)
     for child in cluster.children:
         look = CLUSTER | {"fillcolor": TINTS[min(child.depth, len(TINTS)) - 1]}
         title = [bold(local(child.path, cluster.path), 11), regular(child.module, 11)]
@@ -166,143 +219,13 @@ def add_cluster(
         inside = digraph.subgraph(name=names[child])
         assert inside is not None  # it is, without a graph to take over
         with inside as box:
-            box.attr(tooltip=tooltip, **look)
+            id = unique(f"cluster-{child.path or child.module}", times)
+            box.attr(label="", tooltip=tooltip, id=id, **look)
             # The title is a node, since arrows go round nodes but straight through labels.
-            words = f"<{'  '.join(filter(None, title))}>"
-            box.node(title_of(names[child]), label=words, tooltip=tooltip, **TITLE)
-            add_cluster(box, child, names, saved, output)
+            label = f"<{'  '.join(filter(None, title))}>"
+            box.node(title_of(names[child]), label=label, tooltip=tooltip, **TITLE)
+            add_cluster(box, child, names, words, output, times)
 
 
 def title_of(cluster: str) -> str:
     return f"title_of_{cluster}"
-
-
-def add_edges(digraph: Digraph, graph: Graph) -> None:
-    """Arrows in the direction of the computation, labelled where inputs could be mixed up."""
-    by_id = {node.id: node for node in graph.nodes}
-    # {node: how many values meet there, parameters and constants apart}
-    values: Counter[str] = Counter()
-    # {node: how many inputs do not say by their own name which they are}
-    unclear: Counter[str] = Counter()
-    named = {}
-    for edge in graph.edges:
-        source, target = by_id[edge.source], by_id[edge.target]
-        values[edge.target] += source.kind not in ("parameter", "constant")
-        named[edge] = edge.argument in ("", source.name, source.label)
-        unclear[edge.target] += not named[edge] and target.label.split()[0] not in SYMMETRIC
-    entered = titles_entered(graph)
-    for edge in graph.edges:
-        source, target = by_id[edge.source], by_id[edge.target]
-        # Lines stay short up to where values meet: so Q, K and V, of one x, stand side by side.
-        look = {"weight": "30" if values[edge.target] < 2 else "10"}
-        way = f"{source.full_name or source.label} -> {target.full_name or target.label}"
-        look["tooltip"] = spoken(f"{way} {source.shape}")
-        if entered[edge]:
-            look["minlen"] = str(entered[edge] + 1)
-        if unclear[edge.target] > 1 and not named[edge]:
-            look["label"] = escaped(f" {edge.argument} ")
-        digraph.edge(edge.source, edge.target, **look)
-
-
-def said(node: GraphNode) -> str:
-    """A node in words: its full name, or else its op and where it is; and its shape."""
-    place = f" in {node.path}" if node.path and not node.full_name else ""
-    return f"{node.full_name or node.label} {node.shape}{place}"
-
-
-def text(node: GraphNode, cluster: Cluster, saved: bool) -> str:
-    """A node's label: its name, what made it, and its shape (the number itself, if that is all)."""
-    if node.kind == "op":
-        lines = [bold(node.name, 15), regular(node.label, 11 if node.name else 12)]
-    elif node.kind == "module":
-        path = local(node.path, cluster.path)
-        lines = [bold(node.name, 15), bold(node.label, 12), regular(path, 10)]
-    else:
-        lines = [bold(node.label, 13) if node.kind == "input" else regular(node.label, 12)]
-    if node.shape and str(node.shape) not in node.label:  # it is there in `reshape (2, 4, 8)`
-        lines.append(regular(str(node.shape), 10))
-    elif not node.shape and node.value is not None:
-        lines.append(regular(f"{node.value.item():.4g}", 10))
-    if saved and node.saved:
-        kept = [f"{name} {shape}" for name, shape in node.saved]
-        kept = [f"{len(kept)} arrays"] if node.kind == "module" else kept
-        kept[0] = f"keeps {kept[0]}"
-        lines += [regular(entry, 9) for entry in kept]
-    rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines if line)
-    table = 'table border="0" cellborder="0" cellspacing="0" cellpadding="0"'
-    return f"<<{table}>{rows}</table>>"
-
-
-def regular(words: str | None, size: int) -> str:
-    """Words in Graphviz's HTML-like labels."""
-    words = html.escape(printable(words or "")).replace("\\", "\\\\")  # \N would be the id
-    return f'<font point-size="{size}">{words}</font>' if words.strip() else ""
-
-
-def bold(words: str | None, size: int) -> str:
-    words = regular(words, size)
-    return words and f"<b>{words}</b>"
-
-
-def printable(words: str) -> str:
-    """Without the control characters, which SVG cannot hold."""
-    return "".join(c if c.isprintable() else " " for c in words)
-
-
-def escaped(words: str) -> str:
-    """Words as Graphviz's quoted strings take them, to the letter."""
-    import graphviz  # noqa: PLC0415
-
-    return graphviz.escape(printable(words).replace("&", "&amp;"))
-
-
-def spoken(words: str) -> str:
-    """Words for a tooltip, where Graphviz takes backslashes away twice."""
-    return escaped(words.replace("\\", 2 * "\\"))
-
-
-def can_render() -> bool:
-    """Whether there is Graphviz: the `dot` program, or pygraphviz, whose wheels carry it."""
-    return bool(shutil.which("dot") or importlib.util.find_spec("pygraphviz"))
-
-
-def rendered(digraph: Digraph, ending: str) -> bytes:
-    """The picture as bytes."""
-    if ending == "png":
-        digraph = digraph.copy()
-        digraph.attr(dpi="192")  # sharp on a slide
-    if shutil.which("dot"):
-        picture: bytes = digraph.pipe(format=ending)
-    else:
-        import pygraphviz  # noqa: PLC0415  an extra
-
-        whole = pygraphviz.AGraph(string=digraph.source)
-        picture = cast(bytes, whole.draw(format=ending, prog="dot"))
-    return titled(picture) if ending == "svg" else picture
-
-
-def titled(svg: bytes) -> bytes:
-    """The SVG with the tooltips as titles, which browsers show and read aloud, in the place of
-    Graphviz's own, such as `n1`."""
-    for prefix, uri in (("", SVG), ("xlink", XLINK)):
-        ElementTree.register_namespace(prefix, uri)
-    root = ElementTree.fromstring(svg)
-    for group in list(root.iter(f"{{{SVG}}}g")):
-        title = group.find(f"{{{SVG}}}title")
-        for inner in group.findall(f"{{{SVG}}}g"):
-            link = inner.find(f"{{{SVG}}}a")
-            if title is not None and link is not None:
-                title.text = link.get(f"{{{XLINK}}}title")
-                place = list(group).index(inner)
-                group[place : place + 1] = list(link)  # it leads nowhere: what is in it is kept
-    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..context import dotted
+from .boxes import Box
+from .fold import folded
+
+if TYPE_CHECKING:
+    from ..tape import Node
 
 
 @dataclass(eq=False)
 class GraphNode:
-    """One tensor: what an op computed, a leaf or, after `fold`, what a module returned."""
+    """One tensor: what an op computed, a leaf or, after `fold`, what comes out of a box."""
 
     id: str
-    kind: str  # "op", "parameter", "input", "constant" or, after `fold`, "module"
-    label: str  # "matmul", "mul 0.125", "weight", "LayerNorm"
+    kind: str  # "op", "parameter", "input", "constant" or, after `fold`, "module" or "section"
+    label: str  # "matmul", "mul 0.125", "weight", "LayerNorm x6", "mul, add x50"
     shape: tuple[int, ...]
     dtype: np.dtype
     path: str = ""  # of the module call that made it; of the module that owns a parameter
@@ -31,6 +37,13 @@ class GraphNode:
     saved: list[tuple[str, tuple[int, ...]]] = field(
         default_factory=list, repr=False
     )  # what backward remembers: (name, shape)
+    origin: Any = field(default=None, repr=False)  # the recorded op; the tensor or array of a leaf
+    box: Box | None = None  # what `fold` has put into it
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is computed for it: for all ops, and for leaves that say so."""
+        return getattr(self.origin, "requires_grad", self.kind not in ("input", "constant"))
 
     @property
     def full_name(self) -> str:
@@ -68,12 +81,31 @@ class Cluster:
 
 @dataclass(eq=False, repr=False)
 class Graph:
-    """All that `output` was computed from. In `nodes` each comes after those that it needs."""
+    """All that `output` was computed from. In `nodes` each comes after those that it needs.
+
+    `drawn_as` is {id of a node of the unfolded graph: id of the node that stands for it in this
+    one}; in the unfolded graph itself each stands for itself.
+    """
 
     nodes: list[GraphNode]
     edges: list[Edge]
     root: Cluster
     output: GraphNode
+    drawn_as: dict[str, str] = field(default_factory=dict)
+    folded: bool = False  # whether `fold` has made it
+    recorded: dict[str, Node] = field(default_factory=dict)  # {id: op on the tape}, oldest first
+    passing: dict[Edge, list[GraphNode]] = field(default_factory=dict)  # where they are several
+
+    def __post_init__(self) -> None:
+        self.drawn_as = self.drawn_as or {node.id: node.id for node in self.nodes}
+
+    def passed_along(self, edge: Edge) -> list[GraphNode]:
+        """The tensors that an edge stands for: several where a box hands on several."""
+        return self.passing.get(edge) or [self.by_id[edge.source]]
+
+    @cached_property
+    def by_id(self) -> dict[str, GraphNode]:
+        return {node.id: node for node in self.nodes}
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
@@ -90,8 +122,10 @@ class Graph:
         rows = []
         for node in self.nodes:
             name, made = node.name, node.kind
-            if node.kind in ("op", "module"):
-                fn, _, settings = node.label.partition(" ")
+            if node.box and not node.box.ops:
+                name, made = node.label, f"{node.box.nodes:,} {node.kind}s"
+            elif node.box or node.kind == "op":
+                fn, _, settings = (node.label, "", "") if node.box else node.label.partition(" ")
                 arguments = inputs.get(node.id, []) + ([settings] if settings else [])
                 made = f"{fn}({', '.join(arguments)})"
             else:
@@ -103,35 +137,17 @@ class Graph:
         lines = (" ".join(f"{cell:{w}}" for cell, w in zip(row, widths)) for row in rows)
         return "\n".join(line.rstrip() for line in lines)
 
-    def fold(self, depth: int) -> Graph:
-        """A graph with only `depth` levels of module calls open: a call below them is one node,
-        with the shape, name and value of what it returned. Edges that fall together are merged."""
-        if depth < 0:
-            raise ValueError(f"depth is how many levels stay open, 0 or more; not {depth}")
-        folded = {}  # {id of a node: the call that it disappears into}
-        for call in self.root.walk():
-            if call.depth == depth + 1:
-                folded |= {node.id: call for part in call.walk() for node in part.nodes}
-        returned = {self.output.id}  # the nodes whose value leaves the call they were made in
-        for source, target, _ in self.edges:
-            if folded.get(source) is not folded.get(target):
-                returned.add(source)
-        modules, saved = {}, {call: [] for call in folded.values()}
-        for node in self.nodes:
-            if call := folded.get(node.id):
-                saved[call] += node.saved
-                if node.id in returned:  # the last one stands for the call
-                    look = {"kind": "module", "label": call.module, "path": call.path}
-                    modules[call] = replace(node, saved=saved[call], **look)
-        new = {n.id: modules[folded[n.id]] if n.id in folded else n for n in self.nodes}
-        # A module takes the place of its last node: after all it needs, before all that need it.
-        nodes = list(dict.fromkeys(new[node.id] for node in reversed(self.nodes)))[::-1]
-        edges = dict.fromkeys(
-            Edge(new[source].id, new[target].id, "" if target in folded else argument)
-            for source, target, argument in self.edges
-            if new[source] is not new[target]
-        )
-        return Graph(nodes, list(edges), pruned(self.root, None, modules), new[self.output.id])
+    def fold(self, depth: int | None = None, expand: str | Iterable[str] = ()) -> Graph:
+        """A Graph in which calls of modules and repeated ops are single boxes; see fold.py.
+
+        `depth` is how many levels of module calls stay open; with None it is chosen so that there
+        are about 60 boxes at most. `expand` are patterns of paths, such as "decoder.layers.0.*",
+        of calls that are open besides, with those around them; "*" opens everything. Equal calls
+        that follow each other are one box. A box has the shape, name and value of what it returns.
+
+        Raises ValueError for a depth below 0 and for a pattern that fits no call.
+        """
+        return folded(self, depth, expand)
 
     def find(self, name: str) -> GraphNode:
         """The node with that path and name: `find("encoder.layers.0.self_attention.scores")`.
@@ -149,17 +165,6 @@ class Graph:
         near = difflib.get_close_matches(name, named, n=5, cutoff=0.4) or list(named)[:5]
         there_is = f"there is {', '.join(near)}" if near else "none has a name (see Tensor.named)"
         raise ValueError(f"no tensor of this graph is named {name!r}; {there_is}")
-
-
-def pruned(cluster: Cluster, parent: Cluster | None, modules: dict[Cluster, GraphNode]) -> Cluster:
-    """A copy of the tree, with a node in place of each call in `modules`, {call: its node}."""
-    copy = replace(cluster, parent=parent, children=[], nodes=list(cluster.nodes))
-    for child in cluster.children:
-        if child in modules:
-            copy.nodes.append(modules[child])
-        else:
-            copy.children.append(pruned(child, copy, modules))
-    return copy
 
 
 # ---- paths

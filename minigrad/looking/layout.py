@@ -72,6 +72,12 @@ def with_short_arrows(graph: Graph) -> Graph:
     return Graph(with_copies(graph.nodes), edges, copied(graph.root, None), graph.output)
 
 
+def turned(graph: Graph) -> Graph:
+    """The graph with every edge the other way round, as the gradient goes."""
+    edges = [Edge(target, source, argument) for source, target, argument in graph.edges]
+    return replace(graph, nodes=graph.nodes[::-1], edges=edges)
+
+
 def with_small_boxes(graph: Graph) -> Graph:
     """The graph without the boxes of calls of more than LARGEST nodes, whose border is out of sight
     of most that it holds: the time that `dot` takes for one grows with the square of that."""

@@ -23,7 +23,10 @@ def graph_of(tensor: Tensor) -> Graph:
 
     Raises RuntimeError where backward has freed it.
     """
-    recorded = history(tensor)
+    try:
+        recorded = history(tensor)
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}; or look at the graph before backward does") from None
     clusters = clusters_of(op.scope for op in recorded)
     owned = parameter_paths(clusters)
     nodes: dict[int, GraphNode] = {}  # {id of an origin or array: its node}
@@ -44,7 +47,7 @@ def graph_of(tensor: Tensor) -> Graph:
                 homes[key] = common(homes.get(key, home), home)
         node = nodes[id(op)] = GraphNode(
             *(f"n{len(nodes)}", "op", f"{op.op_name} {settings}".strip()),
-            *(op.shape, op.dtype, home.path, op.name, op.value, saved_by(op)),
+            *(op.shape, op.dtype, home.path, op.name, op.value, saved_by(op), op),
         )
         edges += [Edge(nodes[id(value)].id, node.id, argument) for argument, value in inputs]
     if not recorded:
@@ -55,7 +58,9 @@ def graph_of(tensor: Tensor) -> Graph:
         home.nodes.append(node)
         if node.kind == "parameter":
             node.label = local(node.full_name, home.path) or node.label
-    return Graph(list(nodes.values()), edges, clusters[None], nodes[id(tensor.origin)])
+    output = nodes[id(tensor.origin)]
+    tape = {nodes[id(op)].id: op for op in recorded}
+    return Graph(list(nodes.values()), edges, clusters[None], output, recorded=tape)
 
 
 def leaf(id: str, value: Any, argument: str, owned: dict[Tensor, str]) -> GraphNode:
@@ -63,15 +68,17 @@ def leaf(id: str, value: Any, argument: str, owned: dict[Tensor, str]) -> GraphN
     if is_constant(value):
         name = getattr(value, "name", None)  # of a Tensor; an array has none
         label = name or ("array" if argument in ("a", "b") else argument)
-        value = plain(value)
-        return GraphNode(id, "constant", label, value.shape, value.dtype, name=name, value=value)
+        array = plain(value)
+        look = {"name": name, "value": array, "origin": value}
+        return GraphNode(id, "constant", label, array.shape, array.dtype, **look)
     kind, path, name = "input", "", value.name
     if isinstance(value, Parameter):
         kind = "parameter"
         if value in owned:
             path, _, name = owned[value].rpartition(".")
     label = name or ("tensor" if kind == "input" else kind)
-    return GraphNode(id, kind, label, value.shape, value.dtype, path, name, value.data)
+    look = {"value": value.data, "origin": value}
+    return GraphNode(id, kind, label, value.shape, value.dtype, path, name, **look)
 
 
 def is_constant(value: Any) -> bool:
@@ -121,7 +128,8 @@ def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
     for _, rule in op.edges:
-        rule = rule.func if isinstance(rule, functools.partial) else rule
+        while isinstance(rule, functools.partial):
+            rule = next(filter(callable, rule.args), rule.func)
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned
                 held = cell.cell_contents

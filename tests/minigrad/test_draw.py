@@ -14,6 +14,7 @@ from minigrad.looking.draw import draw
 from minigrad.looking.trace import graph_of
 
 module = importlib.import_module("minigrad.looking.draw")  # `minigrad.draw` alone is the function
+render = importlib.import_module("minigrad.looking.render")
 rng = np.random.default_rng(0)
 pytestmark = pytest.mark.skipif(not module.can_render(), reason="neither dot nor pygraphviz")
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
@@ -60,8 +61,8 @@ def drawn(drawing):
 
 @pytest.fixture
 def no_graphviz(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(module.shutil, "which", lambda program: None)
+    monkeypatch.setattr(render.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(render.shutil, "which", lambda program: None)
 
 
 # ---- what is in the picture
@@ -78,30 +79,31 @@ def test_a_reader_finds_names_ops_shapes_and_modules():
     assert shown.count("weight") == 2
 
 
-def test_numbers_are_shown_where_they_are_known():
-    assert {"a", "2", "b", "-3", "c", "10", "mul", "add", "pow 2"} == {*texts(draw(expression()))}
-    assert "16" in texts(draw(expression().named("loss")))
-
-
-def test_a_named_number_is_shown_though_the_op_mentions_it():
+def test_a_number_is_shown_though_the_op_mentions_it():
     x = mg.Tensor(np.sqrt(2.0), True, name="x")
     assert "2" in texts(draw((x**2).named("y")))
 
 
 def test_a_shape_is_not_said_twice():
     x = mg.Tensor(np.ones((2, 3)), True, name="x")
-    assert texts(draw(x.reshape(3, 2))) == ["x", "(2, 3)", "reshape (3, 2)"]
+    assert texts(draw(x.reshape(3, 2), numbers=False)) == ["x", "(2, 3)", "reshape (3, 2)"]
 
 
 def test_a_leaf_is_drawn_as_one_node():
-    assert texts(draw(mg.Tensor(np.ones((2, 3)), name="x")))[-2:] == ["x", "(2, 3)"]
+    x = mg.Tensor(np.ones((2, 3)), name="x")
+    assert texts(draw(x))[-3:] == ["x", "(2, 3)", "[[1, 1, 1], [1, 1, 1]]"]
     assert drawn(draw(mg.Tensor(np.ones((2, 3)), name="x"))) == (1, 0, 0)
 
 
 def test_depth_folds_the_picture():
     assert drawn(draw(attention(), depth=1))[2] == 1
     assert drawn(draw(attention(), depth=0)) == (2, 1, 0)
-    assert texts(draw(attention(), depth=0)) == ["x", "(2, 5, 8)", "Attention", "(2, 5, 8)"]
+    shown = texts(draw(attention(), depth=0, numbers=False))
+    assert sorted(shown) == sorted([
+        *("x", "(2, 5, 8)", "Attention", "7 ops · 144 parameters", "(2, 5, 8)"),
+        "(2, 5, 8)",  # what goes along the arrow between them
+        "7 ops in 1 box: 1 module is closed; depth= or expand= opens them",
+    ])  # fmt: skip
 
 
 def test_a_graph_is_drawn_like_its_tensor():
@@ -111,7 +113,8 @@ def test_a_graph_is_drawn_like_its_tensor():
 
 
 def test_the_same_model_gives_the_same_source():
-    assert draw(attention()).source == draw(attention()).source
+    sources = [draw(attention(), numbers=False).source for _ in range(2)]
+    assert sources[0] == sources[1]
 
 
 def test_inputs_that_could_be_mixed_up_are_labelled_and_no_others():
@@ -129,13 +132,13 @@ def test_direction_turns_the_picture():
         root = ElementTree.fromstring(drawing.svg())
         return float(root.get("width")[:-2]), float(root.get("height")[:-2])
 
-    wide, tall = size(draw(expression(), direction="LR")), size(draw(expression()))
+    wide, tall = (size(draw(expression(), None, way, numbers=False)) for way in ("LR", "TB"))
     assert wide[0] > wide[1] and tall[0] < tall[1]
 
 
 def test_saved_says_what_backward_remembers():
     a = mg.Tensor(np.ones((2, 3)), True)
-    assert "keeps y (2, 3)" in texts(draw(a.exp(), saved=True))
+    assert "keeps y (2, 3): 48 bytes" in texts(draw(a.exp(), saved=True))
     assert not any("keeps" in text for text in texts(draw(a.exp())))
     assert any("arrays" in text for text in texts(draw(attention(), depth=0, saved=True)))
 
@@ -145,7 +148,8 @@ def test_saved_says_what_backward_remembers():
 )
 def test_odd_names_are_drawn_to_the_letter(name):
     a = mg.Tensor([1.0], True, name=name)
-    assert texts(draw((a * 2).named(name))) == [name, "(1,)", name, "mul 2", "(1,)"]
+    y = (a * 2).named(name)
+    assert texts(draw(y, numbers=False)) == [name, "(1,)", name, "mul 2", "(1,)"]
 
 
 @settings(deadline=None, max_examples=15)
@@ -161,6 +165,141 @@ def test_no_name_breaks_the_picture(name, key):
     y = Holder()(mg.Tensor(np.eye(2), True, name=name)).named(name)
     assert drawn(draw(y)) == (4, 3, 2)
     assert drawn(draw(y, depth=1)) == (2, 1, 1)
+
+
+# ---- numbers
+
+
+def test_a_node_shows_its_value_and_its_gradient():
+    shown = texts(draw(expression()))
+    assert {"a", "2", "mul", "-6", "add", "4", "pow 2", "16"} <= {*shown}
+    assert shown.count("grad: not computed") == 6 and not any("grad: 0" in text for text in shown)
+    loss = expression()
+    loss.backward(retain_graph=True)
+    shown = texts(draw(loss))
+    assert {"grad: -24", "grad: 16", "grad: 8"} <= {*shown}
+    assert shown.count("grad: not kept") == 3
+
+
+def test_without_numbers_there_are_none():
+    shown = texts(draw(expression(), numbers=False))
+    assert sorted(shown) == sorted(["a", "b", "c", "mul", "add", "pow 2"])
+
+
+def test_in_a_larger_picture_what_has_no_gradient_is_said_once():
+    loss = graph_of(attention().sum())  # of 13 nodes
+    model = attention() @ Attention(8)(np.ones((2, 5, 8), np.float32)).mT
+    assert len(loss.nodes) < 16 < len(graph_of(model.sum()).nodes)
+    assert texts(draw(loss)).count("grad: not computed") > 5
+    shown = texts(draw(model.sum()))
+    assert "grad: not computed" not in shown
+    assert sum("grad: not computed, backward has not come by" in text for text in shown) == 1
+
+
+def test_a_value_that_cannot_be_known_is_left_out_and_that_is_said():
+    x = mg.Tensor(2.0, True, name="x")
+    y = (x * 3) + 1
+    x.data = x.data + 1
+    shown = texts(draw(y))
+    assert "6" not in shown and "9" not in shown
+    assert any("a tensor was changed since" in text for text in shown)
+
+
+# ---- folding
+
+
+def loop(steps):
+    y, w = mg.Tensor(np.ones(3), True, name="x"), mg.Parameter(np.ones(3), name="w")
+    for _ in range(steps):
+        y = mg.tanh(y * w + 0.1)
+    return y.sum()
+
+
+def test_what_is_folded_is_said_below_the_picture():
+    said = "7 ops in 1 box: 1 module is closed; depth= or expand= opens them"
+    assert said in texts(draw(attention(), depth=0))
+    said = "301 ops in 2 boxes: 300 ops stand in 1 section; depth= or expand= opens them"
+    assert said in texts(draw(loop(100)))
+    assert not any("boxes" in text for text in texts(draw(attention())))
+
+
+def test_a_graph_of_100_000_ops_is_drawn():
+    shown = texts(draw(loop(33_334)))
+    assert "mul, add, tanh x33,334" in shown and "w" in shown and "x" in shown
+    assert any("100,003 ops in 2 boxes: 100,002 ops stand" in text for text in shown)
+
+
+def test_an_arrow_across_a_fold_says_what_passes():
+    assert texts(draw(attention(), depth=1)).count("(2, 5, 8)") > 5
+    folded, whole = (draw(attention(), depth=depth, numbers=False) for depth in (0, 9))
+    assert texts(folded).count("(2, 5, 8)") == 3  # x, the box, and the arrow between them
+    assert "label" not in " ".join(line for line in whole.source.splitlines() if "-> n1 " in line)
+
+
+def test_expand_opens_a_module_in_the_picture():
+    assert drawn(draw(attention(), depth=0, expand="w_q"))[2] == 2
+    assert draw(attention(), depth=0, expand="*", numbers=False).source.count("subgraph") == 3
+
+
+def test_a_graph_that_was_folded_is_drawn_as_it_is():
+    graph = graph_of(loop(40))
+    assert len(draw(graph).graph.nodes) < 10
+    assert len(draw(graph.fold(0)).graph.nodes) == len(graph.nodes) > 100
+
+
+# ---- the way of the gradient
+
+
+def arrows(drawing):
+    """{(from, to): the look of the arrow}, as it stands in the DOT."""
+    lines = [line.strip() for line in drawing.source.splitlines() if " -> n" in line]
+    found = [line.split(" [", 1) for line in lines]
+    return {tuple(ends.split(" -> ")): look for ends, look in found if not ends.startswith("t")}
+
+
+def test_backward_turns_every_arrow_and_says_the_shape_of_its_gradient():
+    y = attention()
+    there, back = arrows(draw(y)), arrows(draw(y, direction="backward"))
+    assert {(target, source) for source, target in there} == back.keys()
+    graph = graph_of(y)
+    for (_, to), look in back.items():
+        node = graph.by_id[to]
+        assert (str(node.shape) in look) == node.requires_grad
+        assert ("dotted" in look) == (not node.requires_grad)
+
+
+def test_the_larger_a_gradient_the_wider_its_arrow():
+    x = mg.Tensor(np.ones((100, 100)), True)
+    looks = arrows(draw((x * 2)[0].sum() * 2, direction="backward")).values()
+    widths = [float(look.partition("penwidth=")[2].split()[0].rstrip("]")) for look in looks]
+    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+
+
+def test_the_loss_stands_at_the_top_of_the_way_back():
+    def height(drawing, id):
+        root = ElementTree.fromstring(drawing.svg())
+        group = next(g for g in root.iter() if g.get("id") == f"node-{id}")
+        return min(float(t.get("y")) for t in group.iter() if t.tag.endswith("}text"))
+
+    y = attention()
+    output = graph_of(y).output.id
+    for direction, wanted in (("backward", min), ("TB", max)):
+        drawing = draw(y, direction=direction)
+        heights = {node.id: height(drawing, node.id) for node in drawing.graph.nodes}
+        assert wanted(heights, key=lambda id: heights[id]) == output
+
+
+# ---- what backward keeps
+
+
+def test_saved_counts_an_array_that_is_kept_twice_once():
+    class Twice(mg.Module):
+        def forward(self, x):
+            return x * x + x.exp() * x
+
+    x = mg.Tensor(np.ones((10, 10)), True)  # 800 bytes, kept by both products; exp keeps its value
+    shown = texts(draw(Twice()(x), depth=0, saved=True))
+    assert any(text.endswith("arrays: 1,600 bytes") for text in shown)
 
 
 # ---- the picture says what is in it, to the mouse and to the ear
@@ -193,9 +332,49 @@ def test_titles_are_to_the_letter_too():
     assert titles(y, "edge") == [f"{name} -> {name} (1,)"]
 
 
+def groups(drawing, kind):
+    found = ElementTree.fromstring(drawing.svg()).iter("{http://www.w3.org/2000/svg}g")
+    return [group.get("id") for group in found if kind in (group.get("class") or "").split()]
+
+
+def test_each_part_is_a_group_with_an_id():
+    drawing = draw(attention())
+    nodes, edges = drawing.graph.nodes, drawing.graph.edges
+    assert {f"node-{node.id}" for node in nodes} <= {*groups(drawing, "node")}
+    assert sorted(groups(drawing, "edge")) == sorted(f"edge-{e.source}-{e.target}" for e in edges)
+    assert groups(drawing, "cluster") == ["cluster-Attention", "cluster-w_q", "cluster-w_k"]
+
+
+def test_the_second_edge_between_two_nodes_has_an_id_of_its_own():
+    x = mg.Tensor(3.0, True)
+    assert groups(draw(x * x), "edge") == ["edge-n0-n1", "edge-n0-n1-2"]
+
+
+def test_an_id_holds_no_odd_letters_and_stands_for_one_call():
+    class Holder(mg.Module):
+        def __init__(self):
+            self.parts = {'a "b"': Linear(2, 2), "a 'b'": Linear(2, 2)}
+
+        def forward(self, x):
+            for part in self.parts.values():
+                x = part(x)
+            return x
+
+    ids = groups(draw(Holder()(mg.Tensor(np.eye(2), True))), "cluster")
+    assert ids == ["cluster-Holder", "cluster-parts.a_b_", "cluster-parts.a_b_-2"]
+
+
+def test_a_drawing_keeps_what_it_was_drawn_from_and_what_it_shows():
+    y = attention()
+    assert draw(y).tensor is y and draw(graph_of(y)).tensor is None
+    assert len(draw(y, depth=0).graph.nodes) == 2
+
+
 def test_the_same_graph_gives_the_same_bytes(tmp_path):
-    files = [draw(attention()).save(tmp_path / f"{i}.svg").read_bytes() for i in (1, 2)]
-    assert files[0] == files[1]
+    y = attention()
+    for options in ({}, {"depth": 0}, {"direction": "backward", "saved": True}):
+        files = [draw(y, **options).save(tmp_path / f"{i}.svg").read_bytes() for i in (1, 2)]
+        assert files[0] == files[1]
 
 
 # ---- nothing to draw
@@ -220,7 +399,8 @@ def test_what_was_recorded_says_nothing_of_the_kind():
 def test_a_freed_graph_is_refused_with_the_way_out():
     loss = expression()
     loss.backward()
-    with pytest.raises(RuntimeError, match="freed by an earlier backward: .*retain_graph=True"):
+    sentence = "freed by an earlier backward: .*retain_graph=True; or look at the graph before"
+    with pytest.raises(RuntimeError, match=sentence):
         draw(loss)
 
 
@@ -230,8 +410,21 @@ def test_what_is_no_tensor_is_refused():
 
 
 def test_an_unknown_direction_is_refused():
-    with pytest.raises(ValueError, match='"TB", "LR".*not \'down\''):
+    with pytest.raises(ValueError, match='"TB", "LR", .* or "backward", not \'down\''):
         draw(expression(), direction="down")
+
+
+def test_a_pattern_that_fits_nothing_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="no module of this graph fits 'w_x'; there is w_"):
+        draw(attention(), expand="w_x")
+    with pytest.raises(ValueError, match="an empty pattern"):
+        draw(attention(), expand="")
+
+
+@pytest.mark.parametrize("depth, error", [(-1, ValueError), (True, TypeError), (0.5, TypeError)])
+def test_a_depth_that_cannot_be_is_refused(depth, error):
+    with pytest.raises(error, match=f"how many levels stay open, .*; not {depth}"):
+        draw(attention(), depth=depth)
 
 
 # ---- files
@@ -265,7 +458,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_half_written(tmp_path, monkey
 
     path = tmp_path / "x.svg"
     path.write_text("old")
-    target = module if failing == "rendered" else module.os
+    target = module if failing == "rendered" else render.os
     monkeypatch.setattr(target, failing.split(".")[-1], fail)
     with pytest.raises(OSError, match="disk full"):
         draw(expression()).save(path)
@@ -303,5 +496,5 @@ def test_the_dot_program_is_used_where_there_is_one(tmp_path, monkeypatch):
     program.write_text('#!/bin/sh\necho "<svg>$*</svg>"\ncat > /dev/null\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(render.importlib.util, "find_spec", lambda name: None)
     assert "<svg>-Kdot -Tsvg</svg>" in draw(expression()).svg()

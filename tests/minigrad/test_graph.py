@@ -451,6 +451,18 @@ def test_folding_leaves_the_graph_as_it_was():
     assert (graph.nodes, graph.edges, paths(graph)) == before
 
 
+def test_a_folded_graph_knows_what_stands_for_each_node_of_the_whole():
+    graph = model_graph()
+    assert graph.drawn_as == {node.id: node.id for node in graph.nodes}
+    for folded in (graph.fold(2), graph.fold(3).fold(1)):
+        assert folded.drawn_as.keys() == graph.drawn_as.keys()
+        assert set(folded.drawn_as.values()) == {node.id for node in folded.nodes}
+        for node in graph.nodes:
+            box = next(n for n in folded.nodes if n.id == folded.drawn_as[node.id])
+            inside = node.path.startswith(box.path) or node.label == "mask"  # an array has no path
+            assert box is node or (box.kind == "module" and inside)
+
+
 def test_a_negative_depth_is_refused():
     with pytest.raises(ValueError, match="0 or more; not -1"):
         model_graph().fold(-1)

@@ -125,7 +125,7 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_any_graph_is_drawn(name):
     # In a process of its own, since nothing else can stop `dot`. It takes some seconds at most.
-    program = f"import test_layout as t; t.draw(t.GRAPHS[{name!r}]()).svg()"
+    program = f"import test_layout as t; t.draw(t.GRAPHS[{name!r}](), depth=99).svg()"
     options = {"cwd": __file__.rpartition("/")[0], "check": True, "stderr": subprocess.DEVNULL}
     subprocess.run([sys.executable, "-c", program], timeout=60, **options)
 
@@ -151,18 +151,18 @@ def test_a_weight_is_drawn_again_where_its_arrow_would_be_too_long():
     by_id = {node.id: node for node in graph.nodes}
     cut = cut_arrows(graph)
     assert {by_id[edge.source].name for edge in cut} == {"W", "U"}
-    drawn = [node for node in picture(draw(graph)).nodes if node.words[0] == "W"]
+    drawn = [node for node in picture(draw(graph, depth=99)).nodes if node.words[0] == "W"]
     assert len(drawn) == 1 + sum(by_id[edge.source].name == "W" for edge in cut) > 30
     again = [node for node in with_short_arrows(graph).nodes if node.kind == "again"]
     assert len(again) == len(cut) and len(graph_of(unrolled(50)).nodes) == len(graph.nodes)
 
 
 def test_a_call_of_very_many_nodes_has_no_box_and_those_in_it_their_whole_path():
-    seen = picture(draw(translator(65)))
+    seen = picture(draw(translator(65), depth=99))
     assert len(seen.nodes) > 2000 and len(seen.titles) < len(
         list(graph_of(translator(65)).root.walk())
     )
-    svg = draw(translator(65)).source
+    svg = draw(translator(65), depth=99).source
     assert ">decoder.layers.64<" in svg and ">Translator<" not in svg
 
 
@@ -239,10 +239,17 @@ def overlap(one, other, margin=1.0):
 PICTURES = {
     "modules": lambda: draw(translator(1)),
     **{f"folded to {d}": lambda d=d: draw(translator(2), depth=d) for d in (1, 2, 3)},
-    "open": lambda: draw(translator(2)),
+    "open": lambda: draw(translator(2), depth=99),
+    "as it comes": lambda: draw(translator(2)),
+    "one layer open": lambda: draw(translator(3), expand="decoder.layers.1.*"),
+    "backward": lambda: draw(translator(2), direction="backward"),
+    "backward, open": lambda: draw(translator(1), depth=99, direction="backward"),
+    "backward, six layers": lambda: draw(translator(6), direction="backward", saved=True),
     "to the right": lambda: draw(translator(2), depth=2, direction="LR"),
     "called again and again": lambda: draw(unrolled_modules(4)),
     "no modules": lambda: draw(unrolled(6)),
+    "a section": lambda: draw(unrolled(60)),
+    "the middle left out": lambda: draw(dense(60)),
 }
 
 
@@ -262,7 +269,7 @@ def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_either(name):
 
 def test_every_module_call_has_its_title():
     graph = graph_of(translator(2))
-    assert len(picture(draw(graph)).titles) == len(list(graph.root.walk())) - 1
+    assert len(picture(draw(graph, depth=99)).titles) == len(list(graph.root.walk())) - 1
 
 
 def test_a_crossed_title_would_be_noticed():

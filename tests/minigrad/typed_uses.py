@@ -159,9 +159,19 @@ assert_type(mg.optim.clip_grad_norm(model.parameters(), 1.0), float)
 mg.optim.Adam(model.parameters(), learning_rate=1e-3)  # pyright: ignore[reportCallIssue]
 mg.optim.Adm(model.parameters())  # pyright: ignore[reportAttributeAccessIssue]
 
+# ---- steps
+
+for step in mg.step(x.sum(), until="exp", check=True):
+    assert_type(step.incoming, np.ndarray)
+    assert_type([way.rule for way in step.ways], list[str])
+for forward_step in mg.step(x.sum(), forward=True):
+    assert_type(forward_step.equation, str)
+mg.step(x.sum(), untill="exp")  # pyright: ignore[reportCallIssue]
+
 # ---- pictures
 
 assert_type(mg.draw(x, depth=2).save("x.svg"), Path)
+assert_type(mg.draw(x, expand=["encoder.*"], direction="backward").graph.fold(1).nodes[0].id, str)
 assert_type(mg.draw(x).source, str)
 assert_type(mg.graph_of(x).find("scores").shape, tuple[int, ...])
 mg.draw(x, dept=2)  # pyright: ignore[reportCallIssue]

@@ -20,7 +20,7 @@ from minitransformer.text.specials import UNKNOWN
 from minitransformer.training import metrics
 
 needs_matplotlib = pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
-COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "tasks"]
+COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "step", "tasks"]
 
 
 @pytest.fixture
@@ -176,14 +176,14 @@ def test_a_training_that_cannot_be_is_said_in_a_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["translate", "evaluate", "graph"])
+@pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])
 def test_a_missing_run_is_said_in_a_sentence(name, command, tmp_path):
     texts = ["abc"] if name == "translate" else []
     refused(command(name, tmp_path / "nowhere", *texts), "nowhere", "does not exist")
     refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.json")
 
 
-@pytest.mark.parametrize("name", ["translate", "evaluate", "graph"])
+@pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])
 def test_damaged_weights_are_said_in_a_sentence(name, command, run_folder):
     path = run_folder / WEIGHTS
     path.write_bytes(path.read_bytes()[:5000])
@@ -203,6 +203,7 @@ def test_damaged_weights_are_said_in_a_sentence(name, command, run_folder):
 def test_a_text_that_a_run_cannot_read_is_said_in_a_sentence(text, parts, command, trained):
     refused(command("translate", trained.folder, "abc", text), *parts)
     refused(command("graph", trained.folder, "--text", text, "--output", "x.dot"), *parts)
+    refused(command("step", trained.folder, text), *parts)
 
 
 def test_a_count_that_makes_no_sense_is_said_in_a_sentence(command, trained):
@@ -439,6 +440,37 @@ def test_graph_draws_the_loss_to_the_depth_that_was_asked_for(depth, command, tr
     assert "cross_entropy" in dot
     assert ("Decoder" in dot) == (depth >= 1)
     assert ("DecoderLayer" in dot) == (depth >= 2)
+
+
+def test_graph_folds_by_itself_and_opens_what_is_asked_for(command, trained, tmp_path):
+    output = tmp_path / "graph.dot"
+    assert command("graph", trained.folder, "-o", output)[0] == 0
+    dot = output.read_text(encoding="utf-8")
+    nodes = [line for line in dot.splitlines() if "node-n" in line]
+    assert len(nodes) <= 60 and "ops in" in dot and ">source<" in dot and ">target<" in dot
+    assert command("graph", trained.folder, "--expand", "encoder.layers.0.*", "-o", output)[0] == 0
+    layer = output.read_text(encoding="utf-8")
+    assert "cluster-encoder.layers.0.self_attention.w_q" in layer
+    assert "cluster-decoder.layers.0.self_attention.w_q" not in layer
+    arguments = ["--expand", "encoder.*", "--expand", "decoder.*", "-o", output]
+    assert command("graph", trained.folder, "--depth", 0, *arguments)[0] == 0
+    assert "cluster-decoder.layers.0.self_attention.w_q" in output.read_text(encoding="utf-8")
+
+
+def test_graph_draws_the_way_of_the_gradient(command, run_folder):
+    status, out, err = command("graph", run_folder, "--backward", "--module", "encoder.layers.0")
+    assert status == 0 and Path(out[-1]).name == "graph-encoder.layers.0-backward.svg"
+    status, out, err = command("graph", run_folder, "--backward")
+    assert status == 0 and Path(out[-1]).name == "graph-backward.svg"
+    assert "penwidth" not in Path(out[-1]).read_text(encoding="utf-8")  # it is an SVG
+    assert Path(out[-1]).read_text(encoding="utf-8").count('stroke="#d55e00"') > 10
+
+
+def test_a_pattern_that_cannot_be_is_said_in_a_sentence(command, trained, tmp_path):
+    expand = ["graph", trained.folder, "-o", tmp_path / "x.dot", "--expand"]
+    refused(command(*expand, "encoder.layer.0"), "'encoder.layer.0'", "encoder.layers.0")
+    refused(command(*expand, ""), "an empty pattern opens nothing")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_graph_draws_into_the_run_where_nothing_else_is_said(command, run_folder):

@@ -1,0 +1,201 @@
+"""The numbers at the nodes of a Graph: values, which the tape does not keep, and gradients."""
+
+from __future__ import annotations
+
+import types
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..backward import check_unchanged
+from ..tape import Node, record, unpack
+from ..tensor import Tensor
+from .graph import Graph, GraphNode
+
+NOT_COMPUTED = "grad: not computed"
+NOT_KEPT = "grad: not kept"
+
+
+class Values:
+    """`of` is {id of a node: its value}, for every node of the graph whose value is known, and
+    `missing` says why it is not for others ("" where all are).
+
+    The tape keeps the values of named tensors alone. The others are computed again, from the leaves
+    on and by the same functions, so they are the same to the bit.
+    """
+
+    def __init__(self, graph: Graph, output: Tensor | None = None):
+        self.of = {node.id: node.value for node in graph.nodes if node.value is not None}
+        self.missing = ""
+        wanted = {id(node.origin): node.id for node in graph.nodes if type(node.origin) is Node}
+        if any(id not in self.of for id in wanted.values()):
+            self._compute(list(graph.recorded.values()), wanted, output)
+
+    def _compute(self, recorded: list[Node], wanted: dict[int, str], output: Tensor | None) -> None:
+        if any(node.freed for node in recorded):
+            self.missing = "values are not known: backward has freed the graph (retain_graph=True)"
+            return
+        try:
+            check_unchanged(recorded)
+        except RuntimeError:
+            self.missing = "values are not known: a tensor was changed since it was used"
+            return
+        found, random = {}, set()
+        for node, value, is_random in computed_again(recorded):
+            kept = output.data if output is not None and node is output.node else node.value
+            if is_random and kept is None:
+                random.add(node.op_name)
+            if value is None:
+                continue
+            if kept is not None and not same(kept, value):
+                self.missing = "values are not known: an array was written to since it was used"
+                return
+            if id(node) in wanted:
+                found[wanted[id(node)]] = value
+        if random:
+            ops = ", ".join(sorted(random))
+            self.missing = f"some values are not known: computed again, {ops} gives others"
+        self.of = found | self.of
+
+
+def computed_again(recorded: list[Node]) -> Iterator[tuple[Node, np.ndarray | None, bool]]:
+    """(op, its value, whether it is random) for all recorded ops, oldest first. The value is None
+    for what is random, and for what was computed from that."""
+    left = Counter(arg for node in recorded for arg in node.args if type(arg) is Node)
+    values: dict[Node, Tensor | None] = {}
+    for node in recorded:
+        inputs = [arg for arg in node.args if type(arg) is Node]
+        value, known = None, all(values[arg] is not None for arg in inputs)
+        if known:
+            value = called(node, [values[arg] if type(arg) is Node else arg for arg in node.args])
+        yield node, value, known and value is None
+        value = node.value if value is None else value
+        values[node] = None if value is None else Tensor.made_by(None, value)
+        left.subtract(inputs)
+        for arg in inputs:
+            if not left[arg] and arg in values:
+                del values[arg]  # large arrays, that nothing needs any more
+
+
+def called(node: Node, args: list) -> np.ndarray | None:
+    """What a recorded op gives for `args`, as when it was recorded; None if it is random."""
+
+    def value() -> np.ndarray:
+        values, _, _, dtype = unpack(node.op, tuple(args))
+        return record(node.op, node.op.fn(*values, **node.kwargs), dtype, [], [], {}).data
+
+    with np.errstate(all="ignore"):
+        if node.op.ours:
+            return value()
+        with unmoved(generators(node)):
+            try:
+                once, again = value(), value()
+            except Exception:  # of an op of somebody's that can be called once only
+                return None
+            return once if same(once, again) else None
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def generators(node: Node) -> list[Any]:
+    """The generators of random numbers that a user's op can reach."""
+    fn = node.op.fn
+    held = [*node.args, *node.kwargs.values()]
+    if isinstance(fn, types.FunctionType):
+        held += [fn.__globals__.get(name) for name in fn.__code__.co_names]
+        held += [cell.cell_contents for cell in fn.__closure__ or ()]
+    return [x for x in held if isinstance(x, np.random.Generator)]
+
+
+@contextmanager
+def unmoved(rngs: list[np.random.Generator]) -> Iterator[None]:
+    """Put generators back to where they were: who looks at a computation does not change what
+    comes after it."""
+    states = [rng.bit_generator.state for rng in rngs]
+    shared = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(shared)
+        for rng, state in zip(rngs, states):
+            rng.bit_generator.state = state
+
+
+# ---- gradients
+
+
+class Gradients:
+    """The gradients at the nodes of a graph, as they are now."""
+
+    def __init__(self, graph: Graph):
+        self.of: dict[str, np.ndarray] = {}
+        self.asked: set[str] = set()  # ids of the nodes for which backward keeps one
+        self.open: set[str] = set()  # ids of those that require one and do not have it
+        for node in graph.nodes:
+            if not node.requires_grad:
+                continue
+            tensor = holder(node)
+            if tensor is not None:
+                self.asked.add(node.id)
+            if tensor is not None and tensor._grad is not None:
+                self.of[node.id] = tensor._grad.data
+            else:
+                self.open.add(node.id)
+
+    def line(self, node: GraphNode) -> str:
+        """The gradient at a node in words; "" where there is none to be had."""
+        if node.id in self.of:
+            return f"grad: {in_short(self.of[node.id])}"
+        if node.id not in self.open:
+            return ""
+        return NOT_KEPT if self.of and node.id not in self.asked else NOT_COMPUTED
+
+
+def holder(node: GraphNode) -> Tensor | None:
+    """The tensor that gets the gradient of a node; None where none was asked to keep it."""
+    if isinstance(node.origin, Tensor):
+        return node.origin
+    return node.origin.retained() if type(node.origin) is Node and node.origin.retained else None
+
+
+# ---- in words
+
+FEW = 6  # entries that are shown one by one
+
+
+def in_short(array: np.ndarray) -> str:
+    """The entries of a small array, mean and spread of a large one, whose infinities are counted:
+    "[0.5, -1]", "mean 0.02, std 1.1", "mean 0.3, std 0.9, 12 of 64 -inf"."""
+    if array.size == 0:
+        return "no entries"
+    if array.size <= FEW:
+        return entries(array)
+    if array.dtype.kind == "b":
+        return f"{array.sum():,} of {array.size:,} True"
+    if array.dtype.kind in "iu":
+        return f"{array.min()} to {array.max()}"
+    finite = array[np.isfinite(array)].astype(np.float64)
+    parts = [f"mean {finite.mean():.3g}, std {finite.std():.3g}"] if finite.size else []
+    for name, where in (
+        ("nan", np.isnan(array)),
+        ("inf", array == np.inf),
+        ("-inf", array == -np.inf),
+    ):
+        if count := int(where.sum()):
+            parts.append(f"{count:,} of {array.size:,} {name}")
+    return ", ".join(parts)
+
+
+def entries(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return number(array.item())
+    return f"[{', '.join(entries(row) for row in array)}]"
+
+
+def number(value: float) -> str:
+    return str(value) if isinstance(value, (bool, np.bool_, int)) else f"{value:.4g}"
