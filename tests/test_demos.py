@@ -1,11 +1,8 @@
 """The demos run from top to bottom, and say what they promise to say."""
 
-import functools
 import os
-import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,32 +51,19 @@ def test_every_demo_is_listed():
     assert sorted(path.name for path in DEMOS.glob("[0-9]*.py")) == sorted(PROMISED)
 
 
-@functools.cache
-def output(name):
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, DEMOS / name],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
-            capture_output=True,
-            text=True,
-            timeout=170,
-        )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("name", PROMISED)
-def test_the_demo_says_what_it_promises(name):
+def test_the_demo_says_what_it_promises(name, tmp_path):
+    done = subprocess.run(
+        [sys.executable, DEMOS / name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    assert done.returncode == 0, done.stderr
     for line in PROMISED[name]:
-        assert line in output(name)
-
-
-def test_the_card_in_the_readme_is_one_of_the_demo():
-    """But for its digits, the last of which are rounded elsewhere on another machine."""
-    readme = (DEMOS.parent / "README.md").read_text(encoding="utf-8")
-    (card,) = re.findall(r"```text\n(step \d+ of .*?)```", readme, re.DOTALL)
-    assert re.sub(r"\d", "0", card) in re.sub(r"\d", "0", output("05_step_through_backward.py"))
+        assert line in done.stdout
 
 
 @pytest.mark.skipif(not can_render(), reason="neither dot nor pygraphviz")

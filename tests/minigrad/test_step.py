@@ -3,10 +3,13 @@
 import gc
 import importlib
 import linecache
+import os
 import re
+import subprocess
 import sys
 import weakref
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -616,6 +619,21 @@ def test_in_jupyter_a_card_is_escaped_and_without_a_script():
 def test_a_name_does_nothing_to_a_terminal():
     x = leaf(1.0, name="red\x1b[31m")
     assert "\x1b" not in str(next(mg.step((x * 2).sum(), until="mul")))
+
+
+def test_the_card_in_the_readme_is_one_of_the_demo():
+    """But for its digits, the last of which are rounded elsewhere on another machine."""
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(step \d+ of .*?)```", readme, re.DOTALL)
+    said = subprocess.run(
+        [sys.executable, root / "demos" / "05_step_through_backward.py"],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    assert re.sub(r"\d", "0", shown) in re.sub(r"\d", "0", said)
 
 
 # ---- the name
