@@ -7,7 +7,7 @@ from toy_models import toy_model
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, greedy_decode
-from minitransformer.decoding.greedy import writable
+from minitransformer.decoding.writing import writable
 from minitransformer.text.batching import source_rows
 from minitransformer.text.specials import END, PAD, START
 
