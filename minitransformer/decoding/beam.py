@@ -10,21 +10,26 @@ import numpy as np
 from ..fields import COUNT, Must, check, is_number, require, setting
 from ..models.seq2seq import Seq2Seq, evaluating
 from ..text.specials import END, START
+from .rereading import Rereading
 from .writing import limit_of, log_probabilities, sources, writer_of
 
+WIDTH, LENGTH_PENALTY = 4, 0.6  # the paper's (section 6.1)
+ROWS = 800  # hypotheses that are gone on with side by side, at most, where sources can be parted
 FROM_0_TO_10 = Must("from 0 to 10", lambda value: is_number(value) and 0 <= value <= 10, float)
 
 
 @dataclass(frozen=True)
 class BeamSettings:
-    """How a beam is searched; width and penalty are those of the paper (section 6.1)."""
+    """How a beam is searched."""
 
-    width: int = field(default=4, metadata=setting(COUNT, "", flag=False))
+    width: int = field(default=WIDTH, metadata=setting(COUNT, "", flag=False))
     length_penalty: float = field(
-        default=0.6,
+        default=LENGTH_PENALTY,
         metadata=setting(FROM_0_TO_10, "how far long sentences are made up for: 0 is not at all"),
     )
-    n_best: int = field(default=1, metadata=setting(COUNT, "how many translations are given"))
+    n_best: int = field(
+        default=1, metadata=setting(COUNT, "how many translations are given, with scores")
+    )
 
     def __post_init__(self) -> None:
         check(self, "beam search")
@@ -75,8 +80,8 @@ class Node:
 def beam_search(
     model: Seq2Seq,
     src: np.ndarray,
-    width: int = 4,
-    length_penalty: float = 0.6,
+    width: int = WIDTH,
+    length_penalty: float = LENGTH_PENALTY,
     n_best: int = 1,
     max_length: int | None = None,
     cached: bool = True,
@@ -105,26 +110,34 @@ def search(
 ) -> list["Beam"]:
     """A Beam for each source, with its whole tree, when the search is over."""
     src, limit = sources(src), limit_of(model, max_length)
+    together = max(1, ROWS // settings.width)
+    parts = [src[i : i + together] for i in range(0, len(src), together)]
+    writer = writer_of(model, cached)
+    with evaluating(model):
+        return [beam for part in parts for beam in _search_part(writer, part, settings, limit)]
+
+
+def _search_part(
+    writer: Seq2Seq | Rereading, src: np.ndarray, settings: BeamSettings, limit: int
+) -> list["Beam"]:
+    """The same of so many sources as are searched side by side."""
     beams = [Beam(settings, limit) for _ in src]
     searching = [beam for beam in beams if beam.open]
     if not searching:
         return beams
-    writer = writer_of(model, cached)
-    with evaluating(model):
-        state = writer.start(src)
-        while True:  # a row of the state is an open hypothesis, those of a beam side by side
-            tokens = np.array([node.token for beam in searching for node in beam.open])
-            logits, state = writer.step(state, tokens)
-            log_probs = log_probabilities(logits.data)  # (rows, V)
-            rows, first = [], 0
-            for beam in searching:
-                size = len(beam.open)
-                rows += [first + i for i in beam.grow(log_probs[first : first + size])]
-                first += size
-            searching = [beam for beam in searching if beam.open]
-            if not searching:
-                return beams
-            state = state.select(np.array(rows))
+    state = writer.start(src)
+    while searching:  # a row of the state is an open hypothesis; those of a beam are neighbours
+        tokens = np.array([node.token for beam in searching for node in beam.open])
+        logits, state = writer.step(state, tokens)
+        log_probs = log_probabilities(logits.data)  # (rows, V)
+        rows, first = [], 0
+        for beam in searching:
+            size = len(beam.open)
+            rows += [first + i for i in beam.grow(log_probs[first : first + size])]
+            first += size
+        searching = [beam for beam in searching if beam.open]
+        state = state.select(np.array(rows, int))
+    return beams
 
 
 class Beam:
