@@ -14,7 +14,8 @@ from .rereading import Rereading
 from .writing import limit_of, log_probabilities, sources, writer_of
 
 WIDTH, LENGTH_PENALTY = 4, 0.6  # the paper's (section 6.1)
-ROWS = 800  # hypotheses that are gone on with side by side, at most, where sources can be parted
+ROWS = 800  # hypotheses in a batch, at most, where it has several sources
+Fate = Literal["kept", "ended", "cut", "dropped", "left"]  # of a Node
 FROM_0_TO_10 = Must("from 0 to 10", lambda value: is_number(value) and 0 <= value <= 10, float)
 
 
@@ -39,16 +40,13 @@ class BeamSettings:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A sentence that a search has found.
+    """A sentence that a search has found: its ids, without start and end, the sum of the log
+    probabilities of its tokens, the end token's among them, and the score, which is that sum
+    divided by the length penalty."""
 
-    `log_prob` is the sum of the log probabilities of its tokens, the end token's among them, and
-    `score` that divided by the length penalty. Where `ended` is False the sentence was cut.
-    """
-
-    ids: list[int]  # without start and end
+    ids: list[int]
     score: float
     log_prob: float
-    ended: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -57,7 +55,7 @@ class Node:
     together. Its fate is what became of it:
 
     - "kept": it was gone on with, or still can be;
-    - "ended", as the end token does, or "cut", at the most tokens that a sentence may have;
+    - "ended": it is the end token; "cut": it too, but only since the sentence could be no longer;
     - "dropped": it was the best way to go on from its parent, but not among the best of all;
     - "left": when the search ended, since no way to go on could be better than what was found.
     """
@@ -66,7 +64,7 @@ class Node:
     log_prob: float
     length: int
     parent: "Node | None"
-    fate: Literal["kept", "ended", "cut", "dropped", "left"]
+    fate: Fate
 
     def ids(self) -> list[int]:
         """The tokens up to this one, without the start token."""
@@ -87,15 +85,15 @@ def beam_search(
     cached: bool = True,
 ) -> list[list[Hypothesis]]:
     """The `n_best` hypotheses with the best scores that a beam search finds for each source, the
-    best first; fewer only where a sentence of at most `max_length` tokens (default: the model's own
-    limit), its end token among them, can be written in fewer ways.
+    best first; fewer only where fewer sentences of at most `max_length` tokens (default: the
+    model's own limit) can be written at all.
 
     At each step the `width` most probable continuations are kept of all that the hypotheses have;
-    those that have ended leave the beam. One that has not ended after `max_length` tokens is cut,
-    and counts as the others do. The score is the log probability divided by
-    ((5 + n) / 6) ** length_penalty, n being the number of tokens (Wu et al. 2016, equation 14). A
-    search ends when nothing in its beam can get a better score than the n best that were found.
-    Raises ValueError for settings that make no sense.
+    those that have ended leave the beam. One of `max_length` tokens has to end there, however
+    improbable that is. The score is the log probability divided by ((5 + n) / 6) ** length_penalty,
+    n being the number of tokens with the end token (Wu et al. 2016, equation 14). A search ends
+    when nothing in its beam can get a better score than the n best that were found. Raises
+    ValueError for settings that make no sense.
     """
     settings = BeamSettings(width, length_penalty, n_best)
     return [beam.hypotheses() for beam in search(model, src, settings, max_length, cached)]
@@ -121,10 +119,7 @@ def _search_part(
     writer: Seq2Seq | Rereading, src: np.ndarray, settings: BeamSettings, limit: int
 ) -> list["Beam"]:
     """The same of so many sources as are searched side by side."""
-    beams = [Beam(settings, limit) for _ in src]
-    searching = [beam for beam in beams if beam.open]
-    if not searching:
-        return beams
+    beams = searching = [Beam(settings, limit) for _ in src]
     state = writer.start(src)
     while searching:  # a row of the state is an open hypothesis; those of a beam are neighbours
         tokens = np.array([node.token for beam in searching for node in beam.open])
@@ -136,47 +131,56 @@ def _search_part(
             rows += [first + i for i in beam.grow(log_probs[first : first + size])]
             first += size
         searching = [beam for beam in searching if beam.open]
-        state = state.select(np.array(rows, int))
+        if searching:
+            state = state.select(np.array(rows))
     return beams
 
 
 class Beam:
     """The search for one source: `open` are the hypotheses that may be gone on with, `best` the n
-    best that are finished, the best first, and `nodes` all that there were, parents first."""
+    best that have ended, the best first, and `nodes` all that there were, parents first. A sentence
+    has at most `limit` tokens before its end."""
 
     def __init__(self, settings: BeamSettings, limit: int):
         self.settings, self.limit = settings, limit
-        self.penalties = ((5 + np.arange(limit + 1)) / 6) ** settings.length_penalty
-        root = Node(START, 0.0, 0, None, "cut" if limit == 0 else "kept")
-        self.nodes = [root]
-        self.open, self.best = ([], [root]) if limit == 0 else ([root], [])
+        self.penalties = ((5 + np.arange(limit + 2)) / 6) ** settings.length_penalty
+        root = Node(START, 0.0, 0, None, "kept")
+        self.nodes, self.open, self.best = [root], [root], list[Node]()
 
     def grow(self, log_probs: np.ndarray) -> list[int]:
         """Go on by a token, where `log_probs` (open, V) are those of the next one. Returns for each
         hypothesis that is open then which of the old ones it goes on from."""
-        totals = log_probs + np.array([[node.log_prob] for node in self.open])
-        places = best_of(totals.ravel(), self.settings.width)
-        parents, tokens = (each.tolist() for each in np.divmod(places, totals.shape[1]))
-        for i in set(range(len(self.open))).difference(parents):
-            self._add(i, int(totals[i].argmax()), totals, dropped=True)
-        new = [self._add(i, token, totals) for i, token in zip(parents, tokens)]
-        finished = [node for node in new if node.fate != "kept"]
-        self.best = sorted([*self.best, *finished], key=self.score, reverse=True)
+        totals = log_probs + np.array([[node.log_prob] for node in self.open])  # (open, V)
+        kept = self._kept(totals)
+        old, self.open, going_on = self.open, [], []
+        for i in set(range(len(old))).difference(i for i, _, _ in kept):
+            self._add(old[i], int(totals[i].argmax()), totals[i], "dropped")
+        for i, token, fate in kept:
+            node = self._add(old[i], token, totals[i], fate)
+            if token == END:
+                self.best.append(node)
+            else:
+                self.open.append(node)
+                going_on.append(i)
+        self.best.sort(key=self.score, reverse=True)
         del self.best[self.settings.n_best :]
-        going_on = [i for i, node in zip(parents, new) if node.fate == "kept"]
-        self.open = [node for node in new if node.fate == "kept"]
         if not self._can_improve():
             for node in self.open:
                 node.fate = "left"
             self.open, going_on = [], []
         return going_on
 
-    def _add(self, i: int, token: int, totals: np.ndarray, dropped: bool = False) -> Node:
-        parent = self.open[i]
-        length = parent.length + 1
-        fate = "ended" if token == END else "cut" if length == self.limit else "kept"
-        fate = "dropped" if dropped else fate
-        node = Node(token, float(totals[i, token]), length, parent, fate)
+    def _kept(self, totals: np.ndarray) -> list[tuple[int, int, Fate]]:
+        """Which of the open hypotheses are gone on with, by which token, to which fate."""
+        if self.open[0].length == self.limit:
+            natural = totals.argmax(axis=-1) == END
+            return [(i, END, "ended" if natural[i] else "cut") for i in range(len(self.open))]
+        places = best_of(totals.ravel(), self.settings.width)
+        rows, tokens = (each.tolist() for each in np.divmod(places, totals.shape[1]))
+        return [(i, t, "ended" if t == END else "kept") for i, t in zip(rows, tokens)]
+
+    def _add(self, parent: Node, token: int, totals: np.ndarray, fate: Fate) -> Node:
+        node = Node(token, float(totals[token]), parent.length + 1, parent, fate)
         self.nodes.append(node)
         return node
 
@@ -194,15 +198,7 @@ class Beam:
 
     def hypotheses(self) -> list[Hypothesis]:
         """The n best, the best first."""
-        return [
-            Hypothesis(
-                [token for token in node.ids() if token != END],
-                self.score(node),
-                node.log_prob,
-                node.fate == "ended",
-            )
-            for node in self.best
-        ]
+        return [Hypothesis(node.ids()[:-1], self.score(node), node.log_prob) for node in self.best]
 
 
 def best_of(values: np.ndarray, count: int) -> np.ndarray:

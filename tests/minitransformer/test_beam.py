@@ -29,36 +29,32 @@ def divided(log_prob, length, alpha):
     return log_prob / ((5 + length) ** alpha / (5 + 1) ** alpha)
 
 
-def forced(model, src, rows, ended):
+def forced(model, src, rows):
     """The log probabilities, in the model's own distribution, of token rows that follow a source,
-    summed under teacher forcing; `ended` says whether the end token follows."""
-    written = [[*ids, END] if end else ids for ids, end in zip(rows, ended)]
-    width = max(map(len, written))
-    tgt = np.array([[START, *ids, *[PAD] * (width - len(ids))] for ids in written])
+    each with its end token, summed under teacher forcing."""
+    width = 2 + max(map(len, rows))
+    tgt = np.array([[START, *ids, END, *[PAD] * (width - 2 - len(ids))] for ids in rows])
     src = np.repeat(src[None], len(rows), axis=0)
     log_probs = mg.log_softmax(model(src, tgt[:, :-1])).data  # (N, T, V)
     picked = np.take_along_axis(log_probs, tgt[:, 1:, None], axis=-1)[..., 0]
-    return (picked * (np.arange(width) < [[len(ids)] for ids in written])).sum(axis=1)
+    return (picked * (tgt[:, 1:] != PAD)).sum(axis=1)
 
 
 def same(found, expected, tolerance=1e-9):
     """Equal tokens; scores to rounding."""
-    assert [(h.ids, h.ended) for h in found] == [(h.ids, h.ended) for h in expected]
+    assert [h.ids for h in found] == [h.ids for h in expected]
     for name in ("score", "log_prob"):
         ours, right = ([getattr(h, name) for h in each] for each in (found, expected))
         np.testing.assert_allclose(ours, right, rtol=tolerance, atol=tolerance)
 
 
 def all_that_can_be_written(model, src, limit, alpha):
-    """A Hypothesis for each sentence that ends within `limit` tokens, and each that is cut there;
-    the best first."""
+    """A Hypothesis for each sentence of at most `limit` tokens, the best first."""
     words = [3, 4, 5, 6, 7]
-    rows = [[*ids] for n in range(limit) for ids in itertools.product(words, repeat=n)]
-    cut = [[*ids] for ids in itertools.product(words, repeat=limit)]
-    ended = [True] * len(rows) + [False] * len(cut)
+    rows = [[*ids] for n in range(limit + 1) for ids in itertools.product(words, repeat=n)]
     found = [
-        Hypothesis(ids, divided(log_prob, len(ids) + end, alpha), log_prob, end)
-        for ids, end, log_prob in zip(rows + cut, ended, forced(model, src, rows + cut, ended))
+        Hypothesis(ids, divided(log_prob, len(ids) + 1, alpha), log_prob)
+        for ids, log_prob in zip(rows, forced(model, src, rows))
     ]
     return sorted(found, key=lambda h: -h.score)
 
@@ -67,18 +63,16 @@ def plain_beam_search(model, src, width, alpha, limit):
     """The same search of one source, without batch, cache, or an end before the limit: all that it
     finishes, the best first."""
     beam, finished = [([], 0.0)], []
-    for _ in range(limit):
+    for time in range(limit + 1):
         grown = []
         for ids, log_prob in beam:
             log_probs = mg.log_softmax(model(src[None], np.array([[START, *ids]]))).data[0, -1]
-            grown += [([*ids, t], log_prob + log_probs[t]) for t in range(8)]
-        grown = [each for each in grown if each[0][-1] not in (PAD, START)]
+            tokens = [END] if time == limit else [END, 3, 4, 5, 6, 7]
+            grown += [([*ids, t], log_prob + log_probs[t]) for t in tokens]
         grown = sorted(grown, key=lambda each: -each[1])[:width]
         finished += [each for each in grown if each[0][-1] == END]
         beam = [each for each in grown if each[0][-1] != END]
-    found = [(ids[:-1], log_prob, len(ids), True) for ids, log_prob in finished]
-    found += [(ids, log_prob, limit, False) for ids, log_prob in beam]
-    found = [Hypothesis(ids, divided(p, n, alpha), p, ended) for ids, p, n, ended in found]
+    found = [Hypothesis(ids[:-1], divided(p, len(ids), alpha), p) for ids, p in finished]
     return sorted(found, key=lambda h: -h.score)
 
 
@@ -117,9 +111,9 @@ def test_a_score_is_the_log_probability_under_teacher_forcing_by_the_length_pena
     model = a_writer(make, seed)
     for src, hypotheses in zip(SRC, beam_search(model, SRC, width, alpha, width, limit)):
         for h in hypotheses:
-            (log_prob,) = forced(model, src, [h.ids], [h.ended])
+            (log_prob,) = forced(model, src, [h.ids])
             assert h.log_prob == pytest.approx(log_prob, rel=1e-9)
-            score = divided(log_prob, len(h.ids) + h.ended, alpha)
+            score = divided(log_prob, len(h.ids) + 1, alpha)
             assert h.score == pytest.approx(score, rel=1e-9)
 
 
@@ -133,15 +127,6 @@ def test_a_beam_as_wide_as_all_beginnings_finds_the_best_of_all_sentences(make, 
         assert len(right) == 1 + 5 + 25 + 125
         (found,) = beam_search(model, src, 200, alpha, 20, max_length=limit)
         same(found, right[:20])
-
-
-def test_the_probabilities_of_all_that_can_be_written_are_one_together():
-    for seed in range(3):
-        model = a_writer(toy_model, seed)
-        for hypotheses in beam_search(model, SRC, 200, n_best=200, max_length=3):
-            assert len(hypotheses) == 156
-            total = sum(math.exp(h.log_prob) for h in hypotheses)
-            assert total == pytest.approx(1, rel=1e-12)
 
 
 @models
@@ -192,7 +177,7 @@ def test_the_first_of_the_n_best_is_the_one_best(make, seed, width, alpha, data)
         assert hypotheses[0] == best
         scores = [h.score for h in hypotheses]
         assert scores == sorted(scores, reverse=True)
-        assert len({(*h.ids, h.ended) for h in hypotheses}) == n_best
+        assert len({tuple(h.ids) for h in hypotheses}) == n_best
 
 
 @models
@@ -205,7 +190,7 @@ def test_a_finished_sentence_is_never_changed(make):
             finished = [node for node in beam.nodes if node.fate in ("ended", "cut")]
             assert not parents & {*finished}
             assert set(beam.best) <= {*finished}
-            assert all((node.token == END) == (node.fate == "ended") for node in finished)
+            assert all(node.token == END for node in finished)
             grown += sum(node.length < beam.nodes[-1].length for node in beam.best)
     assert grown  # some had ended while others went on
 
@@ -256,7 +241,13 @@ def test_two_beginnings_find_what_greedy_decoding_misses():
     model = Told(GARDEN_PATH)
     assert greedy_decode(model, ONE) == [[4, 6]]
     ((best,),) = beam_search(model, ONE, width=2, length_penalty=0)
-    assert best == Hypothesis([5], math.log(0.4), math.log(0.4), True)
+    assert best == Hypothesis([5], math.log(0.4), math.log(0.4))
+
+
+def test_the_probabilities_of_all_that_can_be_written_are_one_together():
+    (hypotheses,) = beam_search(Told(GARDEN_PATH), ONE, 9, n_best=9)
+    assert [h.ids for h in hypotheses] == [[5], [4, 6], [4, 7]]
+    assert sum(math.exp(h.log_prob) for h in hypotheses) == pytest.approx(1)
 
 
 def test_the_length_penalty_makes_up_for_length():
@@ -300,21 +291,35 @@ def test_the_best_places_are_those_of_a_stable_sort(values, count):
 # ---- limits, and bad input
 
 
-def test_one_that_has_not_ended_at_the_limit_is_cut_and_counts_as_the_others_do():
-    model = Told({(): {4: 0.7, 5: 0.3}, (4,): {4: 1.0}, (4, 4): {4: 1.0}})
-    (hypotheses,) = beam_search(model, ONE, 2, 0.0, 2, max_length=3)
-    assert [(h.ids, h.ended) for h in hypotheses] == [([4, 4, 4], False), ([5], True)]
-    assert hypotheses[0].score == pytest.approx(math.log(0.7))
+def test_one_of_as_many_tokens_as_there_may_be_has_to_end_however_improbable_that_is():
+    babble = {(4,): {4: 1.0}, (4, 4): {4: 1.0}, (4, 4, 4): {4: 0.9, END: 0.1}}
+    model = Told({(): {4: 0.7, 5: 0.3}, **babble})
+    (beam,) = search(model, ONE, BeamSettings(2, 0.0, 2), max_length=3)
+    found = {tuple(h.ids): h.log_prob for h in beam.hypotheses()}
+    assert found == pytest.approx({(5,): math.log(0.3), (4, 4, 4): math.log(0.7 * 0.1)})
+    assert [node.fate for node in beam.best] == ["ended", "cut"]
+    assert model.steps == 4
 
 
-def test_an_end_token_at_the_limit_ends_the_sentence():
-    ((h,),) = beam_search(Told({}), ONE, 1, max_length=1)
-    assert h == Hypothesis([], 0.0, 0.0, True)
+def test_one_that_cannot_end_is_worse_than_any_that_can():
+    model = Told({(): {4: 0.9, 5: 0.1}, (4,): {4: 1.0}})
+    (hypotheses,) = beam_search(model, ONE, 2, 0.6, 2, max_length=1)
+    assert [(h.ids, h.score) for h in hypotheses][1] == ([4], -math.inf)
+    assert hypotheses[0].ids == [5]
 
 
-def test_of_no_token_there_is_one_sentence_the_empty_one_that_was_cut():
-    nothing = Hypothesis([], 0.0, 0.0, False)
-    assert beam_search(Told({}), SRC, 3, n_best=2, max_length=0) == [[nothing]] * 4
+def test_a_sentence_as_long_as_all_that_a_model_has_positions_for_has_its_end_token():
+    model, src = a_writer(toy_model, max_length=4, end=-1), source_rows([[4, 5, 6]])
+    (found,) = beam_search(model, src, 200, n_best=100)
+    longest = [h for h in found if len(h.ids) == 3]
+    assert longest
+    for h in longest:
+        assert h.log_prob == pytest.approx(forced(model, src[0], [h.ids])[0])
+
+
+def test_of_no_token_there_is_one_sentence_the_empty_one():
+    (hypotheses,) = beam_search(a_writer(toy_model), SRC[:1], 3, n_best=2, max_length=0)
+    assert [h.ids for h in hypotheses] == [[]]
 
 
 def test_the_limit_is_that_of_the_models_positions_where_none_is_given():
