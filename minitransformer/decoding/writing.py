@@ -82,14 +82,16 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
     """The log probability of each token, float64 (B, V), as the model has it: padding and start
     take their share, and are -inf then, as in `writable`."""
     logits = logits.astype(np.float64)
-    require_words(logits)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return writable(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+    with np.errstate(invalid="ignore"):  # what is no number is refused below
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_probs = writable(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+    require_words(log_probs)
+    return log_probs
 
 
 def require_words(logits: np.ndarray) -> None:
-    """Raise FloatingPointError where logits (B, V) are no numbers, or allow no word at all."""
-    if not np.isfinite(writable(logits).max(axis=-1)).all():  # a maximum with NaN is NaN
+    """Raise FloatingPointError where `writable` logits (B, V) are no numbers, or allow no word."""
+    if not np.isfinite(logits.max(axis=-1)).all():  # a maximum with NaN is NaN
         raise FloatingPointError(
             "the model has no finite number for the next word: its weights, or what it computes of "
             "them, are too large or not numbers (NaN). Its training may have diverged"

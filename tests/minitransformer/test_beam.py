@@ -394,3 +394,8 @@ def test_dropout_is_off_while_searching_and_as_before_afterwards(training):
     model = toy_model(dropout=0.5).train(training)
     assert beam_search(model, SRC) == beam_search(model, SRC)
     assert all(module.training is training for module in model.modules())
+
+
+def test_a_model_that_allows_padding_alone_is_refused():
+    with pytest.raises(FloatingPointError, match="no finite number for the next word"):
+        beam_search(Told({(): {PAD: 1.0}}), ONE)
