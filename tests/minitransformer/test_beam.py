@@ -10,6 +10,7 @@ from toy_models import MODELS, a_writer, models, toy_model
 import minigrad as mg
 from minitransformer import Hypothesis, beam_search, greedy_decode
 from minitransformer.decoding.beam import BeamSettings, best_of, search
+from minitransformer.decoding.writing import log_probabilities
 from minitransformer.text.batching import source_rows
 from minitransformer.text.specials import END, PAD, START
 
@@ -399,3 +400,9 @@ def test_dropout_is_off_while_searching_and_as_before_afterwards(training):
 def test_a_model_that_allows_padding_alone_is_refused():
     with pytest.raises(FloatingPointError, match="no finite number for the next word"):
         beam_search(Told({(): {PAD: 1.0}}), ONE)
+
+
+def test_the_log_probabilities_of_a_row_do_not_depend_on_the_others():
+    logits = np.random.default_rng(0).standard_normal((3, 8))
+    far_apart = log_probabilities(logits + [[0.0], [1e4], [-1e4]])
+    np.testing.assert_allclose(far_apart, log_probabilities(logits), atol=1e-11)
