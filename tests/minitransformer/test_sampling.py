@@ -130,6 +130,8 @@ def test_top_p_keeps_no_token_beyond_the_one_that_reaches_p():
     logits = np.log([[1e-9, 1e-9, 0.1, 0.5, 0.25, 0.15]])
     for p, kept in ((0.3, [3]), (0.51, [3, 4]), (0.8, [3, 4, 5]), (1.0, [2, 3, 4, 5])):
         assert np.flatnonzero(probabilities(logits, top_p=p)[0]).tolist() == kept
+    even = np.where(np.arange(6) < 4, 0.0, -1e4)[None]  # two words, of a half each
+    assert np.flatnonzero(probabilities(even, top_p=0.5)[0]).tolist() == [2]
 
 
 def test_temperature_comes_first_then_top_k_then_top_p():
