@@ -93,7 +93,8 @@ def _word(node: Node, tokens: Sequence[str]) -> str:
 def _fate(beam: Beam, node: Node) -> str:
     """What became of a node, in words; of one that was gone on with nothing."""
     place = f"number {beam.best.index(node) + 1}" if node in beam.best else "not among the best"
-    return {"kept": "", "ended": place, "cut": f"cut, {place}"}.get(node.fate, node.fate)
+    words = {"kept": "", "ended": place, "cut": f"cut, {place}", "left": "left open"}
+    return words.get(node.fate, node.fate)
 
 
 def _label(beam: Beam, node: Node, tokens: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ def test_the_tree_of_a_search_says_what_was_kept_and_what_became_of_it():
         "   log p    score  beam of 2, length penalty 0",
         "   0.000           <start>",
         "  -0.511           ├ a",
-        "  -1.204           │ └ <c&\\N>  left",
+        "  -1.204           │ └ <c&\\N>  left open",
         "  -0.916           └ b",
         "  -1.022   -1.022    └ <end>  number 1",
     ]
