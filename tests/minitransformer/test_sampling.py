@@ -192,6 +192,24 @@ def test_a_generator_goes_on():
     assert sample(model, SRC, one) != sample(model, SRC, one)
 
 
+class Always(np.random.Generator):
+    """Chance that is always the same number."""
+
+    def __init__(self, number):
+        super().__init__(np.random.PCG64(0))
+        self.number = number
+
+    def random(self, size):
+        return np.full(size, self.number)
+
+
+def test_the_least_and_the_greatest_chance_give_the_first_and_the_last_word_that_can_be():
+    model = toy_model(max_length=4).eval()
+    model.output.bias.data[[END, 7]] = -np.inf
+    for number, token in ((0.0, 3), (np.nextafter(1, 0), 6)):
+        assert sample(model, SRC[:1, -3:], Always(number)) == [[token] * 3]
+
+
 @few
 @given(makes, seeds, st.lists(st.lists(st.integers(3, 7), max_size=5), min_size=1, max_size=4))
 def test_a_batch_is_drawn_as_its_sentences_one_after_another(make, seed, batch):
