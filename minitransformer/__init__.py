@@ -1,7 +1,9 @@
 """minitransformer: the Transformer of "Attention Is All You Need", made of minigrad's ops."""
 
 from . import tasks
+from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
+from .decoding.sampling import sample
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
@@ -27,6 +29,7 @@ __all__ = [
     "Encoder",
     "EncoderLayer",
     "FeedForward",
+    "Hypothesis",
     "LayerNorm",
     "LearnedEncoding",
     "Linear",
@@ -40,6 +43,7 @@ __all__ = [
     "Vocabulary",
     "attention_maps",
     "batch_loss",
+    "beam_search",
     "combine_masks",
     "evaluate",
     "greedy_decode",
@@ -47,6 +51,7 @@ __all__ = [
     "look_ahead_mask",
     "make_batch",
     "padding_mask",
+    "sample",
     "scaled_dot_product_attention",
     "shuffled_batches",
     "sinusoids",

@@ -1,15 +1,17 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import tasks
+from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
+from .decoding.choosing import Decode, decoder
 from .decoding.greedy import greedy_decode
 from .files import append_line, write_whole
 from .models.kinds import from_json
@@ -18,6 +20,8 @@ from .text.batching import source_rows
 from .text.reading import cleaned
 from .text.showing import sentence, shown
 from .text.vocabulary import Vocabulary
+
+T = TypeVar("T")
 
 TOGETHER = 200  # texts that are translated in one batch, at most
 NAMED = 5  # unknown words that an error names
@@ -72,27 +76,62 @@ class Run:
         encode_source, encode_target = self.source_vocab.encode, self.target_vocab.encode
         return [(encode_source(source), encode_target(target)) for source, target in texts]
 
-    def translate(self, *texts: str | Iterable[str]) -> list[str]:
-        """The translation of each text, decoded greedily. `texts` are strings, or lists of them.
-        Raises ValueError as `encode_source`, for the first text that the model cannot read."""
-        written = []
-        for result in self.translate_each(_flat(texts)):
-            if isinstance(result, ValueError):
-                raise result
-            written.append(result)
-        return written
+    def translate(
+        self,
+        *texts: str | Iterable[str],
+        beam: int | None = None,
+        length_penalty: float | None = None,
+        sample: np.random.Generator | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> list[str]:
+        """The translation of each text, decoded greedily; with `beam`, a width, the best of a beam
+        search (see `beam_search`); with `sample`, a generator, drawn by chance (see `sample`).
 
-    def translate_each(self, texts: Iterable[str]) -> Iterator[str | ValueError]:
+        `texts` are strings, or lists of them. Raises ValueError as `encode_source`, for the first
+        text that the model cannot read, and for settings that make no sense.
+        """
+        decode = decoder(beam, length_penalty, sample, temperature, top_k, top_p)
+        return list(without_errors(self.translate_each(_flat(texts), decode)))
+
+    def translations(
+        self,
+        *texts: str | Iterable[str],
+        n_best: int = WIDTH,
+        beam: int = WIDTH,
+        length_penalty: float = LENGTH_PENALTY,
+    ) -> list[list[tuple[float, str]]]:
+        """For each text the `n_best` translations that a beam search finds, the best first, each
+        with its score (see `beam_search`). Raises ValueError as `translate`."""
+        settings = BeamSettings(beam, length_penalty, n_best)
+        beams = self.decode_each(_flat(texts), lambda model, src: search(model, src, settings))
+        return [self.scored(found) for found in without_errors(beams)]
+
+    def scored(self, beam: Beam) -> list[tuple[float, str]]:
+        """The score and the text of each hypothesis that a search has found, the best first."""
+        return [(h.score, self.target_vocab.decode(h.ids)) for h in beam.hypotheses()]
+
+    def translate_each(
+        self, texts: Iterable[str], decode: Decode = greedy_decode
+    ) -> Iterator[str | ValueError]:
         """For each text its translation or, where the model cannot read it, the error that says
         why: one bad line costs no other. Texts are taken a batch at a time."""
+        for written in self.decode_each(texts, decode):
+            known = not isinstance(written, ValueError)
+            yield self.target_vocab.decode(written) if known else written
+
+    def decode_each(
+        self, texts: Iterable[str], decode: Callable[[Seq2Seq, np.ndarray], Iterable[T]]
+    ) -> Iterator[T | ValueError]:
+        """As `translate_each`, with what `decode(model, src)` makes of each text."""
         left = iter(texts)
         while some := list(islice(left, TOGETHER)):
             read = [self._encoded_or_why_not(text) for text in some]
             sources = [ids for ids in read if not isinstance(ids, ValueError)]
-            decoded = iter(greedy_decode(self.model, source_rows(sources)) if sources else [])
+            decoded = iter(decode(self.model, source_rows(sources)) if sources else [])
             for ids in read:
-                known = not isinstance(ids, ValueError)
-                yield self.target_vocab.decode(next(decoded)) if known else ids
+                yield ids if isinstance(ids, ValueError) else next(decoded)
 
     def _encoded_or_why_not(self, text: str) -> list[int] | ValueError:
         try:
@@ -215,6 +254,14 @@ def _flat(texts: Iterable[str | Iterable[str]]) -> Iterator[str]:
             yield each
         else:
             yield from each
+
+
+def without_errors(results: Iterable[T | ValueError]) -> Iterator[T]:
+    """The results, up to the first error, which is raised."""
+    for result in results:
+        if isinstance(result, ValueError):
+            raise result
+        yield result
 
 
 def load_weights(model: Seq2Seq, path: Path) -> None:

@@ -23,6 +23,11 @@ class Parser(argparse.ArgumentParser):
     ) -> Any:
         """Here the flags of a command meet the parser of that command, which knows its own."""
         options, unknown = super().parse_known_args(args, namespace)
+        many = [each.dest for each in self._actions if each.nargs == "*"]
+        if many and not any(word.startswith("-") for word in unknown):
+            # argparse takes none that stands behind a flag: `translate RUN --beam 4 TEXT`
+            setattr(options, many[0], [*getattr(options, many[0]), *unknown])
+            unknown = []
         if unknown:
             flag = unknown[0].split("=")[0]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self._nearest(flag)}")

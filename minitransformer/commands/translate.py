@@ -3,11 +3,25 @@
 import argparse
 import io
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..run import load
+import numpy as np
+
+from ..decoding.beam import WIDTH, Beam, BeamSettings, search
+from ..decoding.choosing import Decode, decoder
+from ..decoding.sampling import SamplingSettings
+from ..fields import add_flags, given
+from ..looking.beam_tree import draw_tree, tree_text
+from ..run import Run, load, without_errors
 from ..text.reading import lines_of
-from .arguments import add_run, command, complain
+from .arguments import Parser, add_run, command, complain
+
+OF_BEAM = ("length_penalty", "n_best", "show_tree", "tree")
+OF_SAMPLE = ("temperature", "top_k", "top_p", "seed")
+
+Said = Callable[[Run, int, Any], str]  # what is printed of a text's number and its decoding
 
 
 def add_translate(commands: Any) -> None:
@@ -18,34 +32,117 @@ def add_translate(commands: Any) -> None:
         "Translate texts with a trained model, a line each. From standard input each line stands "
         "for itself: where one cannot be translated, the output has an empty line, and standard "
         "error the number of the line and the reason. The exit status is 0 if all went well, 1 if "
-        "some lines could not be translated, 2 if nothing could be done.",
+        "some lines could not be translated, 2 if nothing could be done. With --n-best each line "
+        "of the output is a translation: the number of the text (or input line, from 1), the score "
+        "and the translation, with tabs between them, best first; a line that cannot be translated "
+        "has none.",
         'minitransformer translate runs/reverse "abcdef" "jihg"',
         'minitransformer translate runs/numbers "nine hundred and fifty-four"',
         "minitransformer translate runs/numbers < numbers.txt",
+        'minitransformer translate runs/numbers "ninety-one" --beam 4 --n-best 3',
+        'minitransformer translate runs/numbers "ninety-one" --beam 3 --show-tree --tree beam.svg',
+        'minitransformer translate runs/numbers "ninety-one" --sample --temperature 1.5 --seed 7',
     )
-    add = sub.add_argument
     add_run(sub)
+    add = sub.add_argument
     add("texts", metavar="TEXT", nargs="*", help="what to translate (default: each line of input)")
+    add_beam(sub)
+    add_sampling(sub)
+
+
+def add_beam(sub: Parser) -> None:
+    add = sub.add_argument_group("beam search").add_argument
+    add(
+        "--beam",
+        type=int,
+        metavar="WIDTH",
+        help=f"search with so many hypotheses side by side, as {WIDTH} (default: greedy decoding)",
+    )
+    add_flags(add, BeamSettings)
+    add("--show-tree", action="store_true", default=None, help="print the tree of the search first")
+    add("--tree", metavar="FILE", help="draw the tree of one text: .svg, .png, .pdf or .dot")
+
+
+def add_sampling(sub: Parser) -> None:
+    add = sub.add_argument_group("sampling").add_argument
+    add("--sample", action="store_true", default=None, help="draw each token by chance")
+    add_flags(add, SamplingSettings)
+    add("--seed", type=int, metavar="N", help="of the chance (default: 0)")
 
 
 def translate_command(options: argparse.Namespace) -> int:
     if not options.texts and sys.stdin is not None and sys.stdin.isatty():
         raise ValueError('give a text to translate: minitransformer translate RUN "text"')
+    require_flags_that_go_together(options)
+    decode, said = with_beam(options) if options.beam is not None else without_beam(options)
     run = load(options.run, options.task_file)
     if options.texts:
-        print("\n".join(run.translate(options.texts)))
+        results = list(without_errors(run.decode_each(options.texts, decode)))
+        print("\n".join(said(run, i + 1, result) for i, result in enumerate(results)))
         return 0
     number, failed = 0, 0
     for lines in lines_of(standard_input()):
-        for result in run.translate_each(lines):
+        for result in run.decode_each(lines, decode):
             number += 1
-            if isinstance(result, ValueError):
-                failed += 1
-                complain(f"line {number}: {result}")
-                result = ""  # so that line 7 of the output still belongs to line 7 of the input
-            print(result)
+            if not isinstance(result, ValueError):
+                print(said(run, number, result))
+                continue
+            failed += 1
+            complain(f"line {number}: {result}")
+            if options.n_best is None:
+                print()  # so that line 7 of the output still belongs to line 7 of the input
         sys.stdout.flush()
     return 1 if failed else 0
+
+
+def require_flags_that_go_together(options: argparse.Namespace) -> None:
+    """Raise ValueError for flags of which one makes no sense with, or without, another."""
+    if options.beam is not None and options.sample:
+        raise ValueError(
+            "--beam and --sample exclude each other: a beam search finds what is most probable, a "
+            "sample is drawn by chance"
+        )
+    of_other = [("--beam WIDTH", "a beam search", OF_BEAM)] if options.beam is None else []
+    of_other += [] if options.sample else [("--sample", "sampling", OF_SAMPLE)]
+    for flag, way, names in of_other:
+        for name in names:
+            if getattr(options, name) is not None:
+                wrong = "--" + name.replace("_", "-")
+                raise ValueError(f"{wrong} belongs to {way}: give {flag} too")
+    if options.tree is not None and len(options.texts) != 1:
+        many = len(options.texts) or "standard input"
+        raise ValueError(f"--tree draws the search of one text: give one as argument, not {many}")
+    if options.seed is not None and options.seed < 0:
+        raise ValueError(f"--seed has to be at least 0, not {options.seed}")
+
+
+def with_beam(options: argparse.Namespace) -> tuple[Callable[..., list[Beam]], Said]:
+    """A beam search, and what is said of it: its tree, if that is wanted, and the translations. A
+    tree that has a file is drawn as well."""
+    settings = BeamSettings(options.beam, **given(options, BeamSettings))
+
+    def said(run: Run, number: int, beam: Beam) -> str:
+        found, tokens = run.scored(beam), run.target_vocab.tokens
+        if options.tree is not None:
+            Path(options.tree).parent.mkdir(parents=True, exist_ok=True)
+            draw_tree(beam, tokens).save(options.tree)
+        lines = [f"{number}\t{score:.4f}\t{text}" for score, text in found]
+        lines = lines if options.n_best is not None else [found[0][1]]
+        if options.show_tree:
+            lines = [tree_text(beam, tokens), "", *lines, ""]
+        return "\n".join(lines)
+
+    return lambda model, src: search(model, src, settings), said
+
+
+def without_beam(options: argparse.Namespace) -> tuple[Decode, Said]:
+    """Sampling or greedy decoding, and what is said of it: the translation."""
+
+    def said(run: Run, number: int, ids: list[int]) -> str:
+        return run.target_vocab.decode(ids)
+
+    rng = np.random.default_rng(options.seed or 0) if options.sample else None
+    return decoder(rng=rng, **given(options, SamplingSettings)), said
 
 
 def standard_input() -> BinaryIO:

@@ -6,6 +6,7 @@ from itertools import cycle
 from pathlib import Path
 
 import bench
+import caching
 import compare
 import kernels
 import numpy as np
@@ -216,6 +217,20 @@ def test_a_profile_is_made_without_what_slows_numpy(kernel, tmp_path):
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout.count("The environment would slow NumPy (OPENBLAS_CORETYPE)") == 1
     assert f"products by {kernel}, threads: 1" in ended.stdout
+
+
+def test_decoding_with_the_cache_is_timed_beside_decoding_without(capsys):
+    caching.main(["--workloads", "W0", "--batches", "1", "3", "--length", "4", "--rounds", "1"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert lines[0].startswith("| ms for 4 tokens | with the cache |")
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| W0, batch 1", "| W0, batch 3"]
+    assert all(line.count(" times (") == 2 for line in lines[2:])
+
+
+def test_ways_to_decode_that_do_not_write_the_same_are_not_timed(monkeypatch):
+    monkeypatch.setattr(caching, "reading_the_source_once", lambda *_: [[4]])
+    with pytest.raises(ValueError, match="W0: the ways to decode do not write the same"):
+        caching.racers(W0)
 
 
 def test_pytorch_says_what_it_computes_with(tmp_path):

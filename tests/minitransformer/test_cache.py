@@ -1,32 +1,46 @@
 import numpy as np
 import pytest
-from toy_models import close, normal, toy_model
+from toy_models import a_writer, close, models, normal, toy_model
 
 import minigrad as mg
+from minigrad.looking.profile import PRODUCTS
 from minitransformer import MultiHeadAttention, greedy_decode, look_ahead_mask
 from minitransformer.models.cache import KeyValueCache
 from minitransformer.text.batching import source_rows
-
-VARIANTS = {
-    "post-norm": {},
-    "pre-norm": {"norm_first": True},
-    "learned positions": {"positions": "learned"},
-    "tied embeddings": {"tie_embeddings": True},
-    "several layers": {"num_decoder_layers": 3},
-}
-variants = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+from minitransformer.text.specials import END
 
 SRC = source_rows([[4, 5, 6], [7], [5, 4]])
 
 
-def float64_model(**changes):
-    return toy_model(**changes).astype(np.float64).eval()
+@models
+def test_decoding_with_and_without_the_cache_writes_the_same(make):
+    for seed in range(5):
+        model = a_writer(make, seed)
+        assert greedy_decode(model, SRC) == greedy_decode(model, SRC, cached=False)
 
 
-@variants
-def test_decoding_with_and_without_the_cache_writes_the_same(changes):
-    model = float64_model(**{"max_length": 12, **changes})
-    assert greedy_decode(model, SRC, cached=True) == greedy_decode(model, SRC, cached=False)
+def flops(model, **settings):
+    """What the products of matrices cost while four sentences of 64 tokens are written, by op."""
+    src = np.full((4, 6), 5)
+    with mg.profile() as profile:
+        written = greedy_decode(model, src, **settings)
+    assert [len(ids) for ids in written] == [64] * 4
+    return {op: row.flops for (op, _), row in profile.by_op().items() if op in PRODUCTS}
+
+
+def test_with_the_cache_each_position_is_computed_once_and_without_it_at_every_later_token():
+    model = toy_model(max_length=65).eval()
+    model.output.bias.data[END] -= 50
+    d, d_ff, vocab, src, tgt = 4, 5, 8, 6, 64
+    of_source = 4 * d * d + 2 * d * d_ff  # products with the weights of a position
+    of_memory = 2 * d * d  # the keys and values of the encoder-decoder attention
+    of_target = 6 * d * d + 2 * d * d_ff + d * vocab
+    once = src * (of_source + of_memory) + tgt * of_target
+    again = tgt * src * (of_source + of_memory) + tgt * (tgt + 1) // 2 * of_target
+    cached, uncached = flops(model), flops(model, cached=False)
+    assert cached["linear"] == 2 * 4 * once
+    assert uncached["linear"] == 2 * 4 * again
+    assert 3 * sum(cached.values()) < sum(uncached.values()) / 5
 
 
 def test_a_cache_keeps_the_keys_and_values_of_all_positions():

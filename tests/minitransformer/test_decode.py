@@ -3,11 +3,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toy_models import toy_model
+from toy_models import a_writer, models, toy_model
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, greedy_decode
-from minitransformer.decoding.greedy import writable
+from minitransformer.decoding.writing import writable
 from minitransformer.text.batching import source_rows
 from minitransformer.text.specials import END, PAD, START
 
@@ -79,6 +79,25 @@ def test_a_sentence_stops_at_its_end_token():
     assert greedy_decode(Scripted([5, 6, END, 7]), sources(1)) == [[5, 6]]
 
 
+@models
+def test_a_batch_of_different_lengths_is_decoded_as_each_sentence_alone_by_every_model(make):
+    for seed in range(5):
+        model = a_writer(make, seed)
+        together = greedy_decode(model, source_rows(SOURCES))
+        assert together == [greedy_decode(model, source_rows([ids]))[0] for ids in SOURCES]
+
+
+@models
+def test_a_sentence_is_not_changed_by_what_comes_after_its_end(make):
+    for seed in range(5):
+        model = a_writer(make, seed)
+        written = greedy_decode(model, source_rows(SOURCES))
+        for limit in (1, 2, 5):
+            assert greedy_decode(model, source_rows(SOURCES), limit) == [
+                ids[:limit] for ids in written
+            ]
+
+
 @pytest.mark.parametrize("cached", [True, False])
 def test_padding_and_start_are_never_written_whatever_a_model_says(cached):
     for seed in range(5):
@@ -124,8 +143,30 @@ def test_without_a_cache_all_that_was_written_is_read_again():
     ]
 
 
-def test_a_batch_of_no_sentence_is_decoded_to_nothing():
-    assert greedy_decode(Scripted(), np.zeros((0, 1), int)) == []
+@pytest.mark.parametrize("src", [[], np.zeros((0, 1), int), np.zeros((0, 5), int)], ids=str)
+def test_a_batch_of_no_sentence_is_decoded_to_nothing(src):
+    assert greedy_decode(Scripted(), src) == []
+    assert greedy_decode(toy_model(), src) == []
+
+
+@pytest.mark.parametrize("src", [[4, 5], [[4.0]], np.zeros((1, 2, 3), int), 4], ids=str)
+def test_what_is_no_batch_of_sources_is_refused(src):
+    with pytest.raises(ValueError, match=r"the source ids are .*; give integers \(batch, time\)"):
+        greedy_decode(Scripted([5]), src)
+
+
+@models
+def test_a_source_may_have_a_single_token(make):
+    for src in ([[END]], [[4]]):
+        assert len(greedy_decode(a_writer(make), np.array(src))) == 1
+
+
+def test_no_token_at_all_may_be_asked_for_but_not_fewer():
+    assert greedy_decode(Scripted([5] * 20), sources(1), max_length=0) == [[]]
+    assert greedy_decode(Scripted([5] * 20), sources(1), max_length=1) == [[5]]
+    for wrong in (-1, 2.0, True):
+        with pytest.raises(ValueError, match="max_length has to be a whole number from 0, not"):
+            greedy_decode(Scripted([5] * 20), sources(1), max_length=wrong)
 
 
 def test_a_sentence_that_does_not_end_is_cut_at_the_limit():

@@ -1,10 +1,14 @@
 """Models so small that every derivative can be checked, and what several test files do."""
 
+from functools import partial
+
 import numpy as np
+import pytest
 
 import minigrad as mg
 from minitransformer import Transformer, TransformerConfig, tasks, train
 from minitransformer.text.batching import Batch
+from minitransformer.text.specials import END, PAD, START
 
 TOY = {
     "src_vocab_size": 8,
@@ -98,3 +102,44 @@ def put(module, path, tensor):
     for owner in owners:
         module = module[int(owner)] if owner.isdigit() else getattr(module, owner)
     setattr(module, name, tensor)
+
+
+class Leaning(mg.Module):
+    """Another model of the contract, whose logits are made `sharper` and moved by `lean`."""
+
+    kind = "leaning"
+
+    def __init__(self, model, lean, sharper=1.0):
+        self.model, self.lean, self.sharper = model, lean, sharper
+        self.config = model.config
+
+    def forward(self, src, tgt):
+        return self.model(src, tgt) * self.sharper + self.lean
+
+    def start(self, src):
+        return self.model.start(src)
+
+    def step(self, state, tokens):
+        logits, state = self.model.step(state, tokens)
+        return logits * self.sharper + self.lean, state
+
+
+# Each kind of model that decoding is tried with: functions that make one over 8 tokens, by a seed
+# and the max_length of its configuration.
+MODELS = {
+    "post-norm": toy_model,
+    "pre-norm": partial(toy_model, norm_first=True),
+    "learned positions": partial(toy_model, positions="learned"),
+    "tied embeddings": partial(toy_model, tie_embeddings=True),
+    "several layers": partial(toy_model, num_encoder_layers=2, num_decoder_layers=3),
+}
+models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+
+
+def a_writer(make, seed=0, max_length=12, end=0.5, sharper=2.0):
+    """A model of such a kind, in float64, that hardly thinks of padding and start, and whose
+    sentences end sooner or later: the sooner, the larger `end`."""
+    lean = np.zeros(8)
+    lean[[PAD, START]] = -50
+    lean[END] = end
+    return Leaning(make(seed, max_length=max_length), lean, sharper).astype(np.float64).eval()

@@ -51,6 +51,10 @@ assert_type(state.select(np.array([True, False])), TransformerState)
 any_model: Seq2Seq[TransformerState] = model
 any_state: State = state
 assert_type(mt.greedy_decode(model, src), list[list[int]])
+assert_type(mt.beam_search(model, src, 4, length_penalty=0.6), list[list[mt.Hypothesis]])
+assert_type(mt.sample(model, src, np.random.default_rng(0), top_k=5), list[list[int]])
+assert_type(mt.beam_search(model, src)[0][0].score, float)
+mt.sample(model, src, 0)  # pyright: ignore[reportArgumentType]
 assert_type(mt.evaluate(model, [([4], [5, 6])]), Evaluation)
 mt.greedy_decode(mg.Module(), src)  # pyright: ignore[reportArgumentType]
 
@@ -60,6 +64,9 @@ assert_type(mt.load("folder"), mt.Run)
 assert_type(run.translate("abc", "de"), list[str])
 assert_type(run.log(), list[dict[str, Any]])
 assert_type(run.translate(["abc", "de"]), list[str])
+assert_type(run.translate("abc", beam=4, length_penalty=1.0), list[str])
+assert_type(run.translate("abc", sample=np.random.default_rng(0), top_p=0.9), list[str])
+assert_type(run.translations("abc", n_best=3), list[list[tuple[float, str]]])
 run.translate(3)  # pyright: ignore[reportArgumentType]
 assert_type(list(run.translate_each(["abc"])), list[str | ValueError])
 mt.load("folder", task_file=Path("mine.py"))
