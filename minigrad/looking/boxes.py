@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Group:
 
     home: Cluster
     nodes: list[GraphNode]  # all that disappear, in any order
-    items: Sequence[Item] = ()
+    items: list[Item] = field(default_factory=list)
     times: int = 1
     leaves: list[GraphNode] = field(default_factory=list)  # that disappear as well
     beside: list[Group] = field(default_factory=list)  # its inputs, of which each section has one

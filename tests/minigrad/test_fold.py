@@ -122,6 +122,22 @@ def test_15_000_ops_are_folded_without_looking_at_each_often(ops):
     assert looked_at < 4 * len(graph.nodes)
 
 
+def test_modules_within_modules_within_modules_are_no_deeper_than_can_be_seen():
+    class Wrapper(mg.Module):
+        def __init__(self, inner):
+            self.inner = [] if inner is None else [inner]
+
+        def forward(self, x):
+            return self.inner[0](x) if self.inner else mg.tanh(x) * sum_of(70, shared=True)
+
+    module = None
+    for _ in range(80):
+        module = Wrapper(module)
+    folded = graph_of(module(mg.Tensor(1.0, True))).fold()
+    assert len(folded.nodes) <= MOST and len(list(folded.root.walk())) <= MOST
+    check_consistent(folded)
+
+
 # ---- equal blocks that follow each other
 
 
