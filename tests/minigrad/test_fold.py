@@ -228,6 +228,12 @@ def test_a_run_ends_where_something_else_comes_or_nothing_is_handed_on():
     assert longest_run("bbbbbb", lambda i: i != 2) == (2, 4)
 
 
+@pytest.mark.parametrize("name", ["6 and 6 layers", "many leaves", "an unrolled loop of modules"])
+def test_the_same_computation_is_folded_alike(name):
+    one, other = (graph_of(ANYTHING[name]()).fold() for _ in range(2))
+    assert str(one) == str(other) and one.edges == other.edges and one.drawn_as == other.drawn_as
+
+
 # ---- what is opened
 
 
