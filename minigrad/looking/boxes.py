@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Group:
 
     home: Cluster
     nodes: list[GraphNode]  # all that disappear, in any order
-    items: Sequence[Item] = ()
+    items: list[Item] = field(default_factory=list)
     times: int = 1
     leaves: list[GraphNode] = field(default_factory=list)  # that disappear as well
     beside: list[Group] = field(default_factory=list)  # its inputs, of which each section has one
@@ -37,9 +37,8 @@ class Group:
     @property
     def calls(self) -> list[Cluster]:
         """The calls, where there is nothing but calls in it."""
-        return (
-            [call for call in self.items if is_call(call)] if all(map(is_call, self.items)) else []
-        )  # type: ignore[misc]
+        calls: list[Any] = [item for item in self.items if is_call(item)]
+        return calls if len(calls) == len(self.items) else []
 
     @property
     def size(self) -> int:
@@ -73,7 +72,7 @@ def with_boxes(graph: Graph, groups: Iterable[Group]) -> Graph:
         if source is not target:
             edge_now = edge._replace(source=source.id, target=target.id, argument=argument)
             passed = dict.fromkeys(graph.passed_along(edge))
-            passing[edge_now] = passing.get(edge_now, {}) | passed
+            passing.setdefault(edge_now, {}).update(passed)
     return replace(
         graph,
         nodes=nodes,

@@ -91,8 +91,9 @@ def closed_calls(calls: Calls, home: Cluster, opened: set[Cluster]) -> list[Grou
             alike = before is not None and calls.symbol(before) == calls.symbol(item)
             if alike and calls.follows([item], [before]):  # type: ignore[list-item]
                 last = groups[-1]
-                last.items, last.times = [*last.items, item], last.times + 1
+                last.items.append(item)
                 last.nodes += inside
+                last.times += 1
             else:
                 groups.append(Group(home, inside, [item]))
             before = item
@@ -162,7 +163,7 @@ class Automatic:
         if self.boxes(trial) > MOST:
             trial |= {home: self.in_sections(home, opened) for home in chosen}
             long = self.long | set(chosen)
-        if self.boxes(trial) > MOST:
+        if self.boxes(trial) > MOST or len(opened) > MOST:
             return False
         self.opened, self.of_home, self.long = opened, trial, long
         return True
@@ -213,7 +214,7 @@ class Automatic:
             units = [*units[: found.start], group, *units[found.end :]]
         return units
 
-    def checked(self, items: list[Sequence[Item]], found: Repeat, chained: bool) -> Repeat:
+    def checked(self, items: Sequence[Sequence[Item]], found: Repeat, chained: bool) -> Repeat:
         """The longest part of a repeat whose sections are connected alike, too."""
         cuts = range(found.start, found.end, found.period)
         sections = [[i for part in items[at : at + found.period] for i in part] for at in cuts]

@@ -26,7 +26,7 @@ def graph_of(tensor: Tensor) -> Graph:
     try:
         recorded = history(tensor)
     except RuntimeError as error:
-        raise RuntimeError(f"{error}; or look at the graph before backward does") from None
+        raise RuntimeError(f"{error}; or look at the graph before backward") from None
     clusters = clusters_of(op.scope for op in recorded)
     owned = parameter_paths(clusters)
     nodes: dict[int, GraphNode] = {}  # {id of an origin or array: its node}

@@ -122,6 +122,22 @@ def test_15_000_ops_are_folded_without_looking_at_each_often(ops):
     assert looked_at < 4 * len(graph.nodes)
 
 
+def test_modules_within_modules_within_modules_are_no_deeper_than_can_be_seen():
+    class Wrapper(mg.Module):
+        def __init__(self, inner):
+            self.inner = [] if inner is None else [inner]
+
+        def forward(self, x):
+            return self.inner[0](x) if self.inner else mg.tanh(x) * sum_of(70, shared=True)
+
+    module = None
+    for _ in range(80):
+        module = Wrapper(module)
+    folded = graph_of(module(mg.Tensor(1.0, True))).fold()
+    assert len(folded.nodes) <= MOST and len(list(folded.root.walk())) <= MOST
+    check_consistent(folded)
+
+
 # ---- equal blocks that follow each other
 
 
@@ -210,6 +226,12 @@ def test_a_repeat_is_what_it_says(symbols):
 def test_a_run_ends_where_something_else_comes_or_nothing_is_handed_on():
     assert longest_run("aabbbc", lambda i: True) == (2, 3)
     assert longest_run("bbbbbb", lambda i: i != 2) == (2, 4)
+
+
+@pytest.mark.parametrize("name", ["6 and 6 layers", "many leaves", "an unrolled loop of modules"])
+def test_the_same_computation_is_folded_alike(name):
+    one, other = (graph_of(ANYTHING[name]()).fold() for _ in range(2))
+    assert str(one) == str(other) and one.edges == other.edges and one.drawn_as == other.drawn_as
 
 
 # ---- what is opened
