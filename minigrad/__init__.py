@@ -18,11 +18,11 @@ from .tape import op
 from .tensor import Tensor
 
 if TYPE_CHECKING:  # they are found when they are first asked for, see `__getattr__`
+    from .drawing.draw import draw
     from .looking.anomaly import detect_anomaly
-    from .looking.draw import draw
     from .looking.profile import profile
-    from .looking.step import step
     from .looking.trace import graph_of
+    from .stepping.step import step
 
 # A Tensor's operators are ops, which are made of tensors themselves: so the class is handed what
 # comes after it here, where all of it is there.
@@ -36,8 +36,14 @@ __all__ = ["GradcheckError", "Module", "Parameter", "Tensor", "detect_anomaly", 
 __all__ += ["gradcheck", "graph_of", "no_grad", "op", "optim", "profile", "step", "tensor"]
 __all__ += ops.__all__
 
-_LOOKING = {"detect_anomaly": "anomaly", "draw": "draw", "graph_of": "trace", "profile": "profile"}
-_LOOKING["step"] = "step"
+# {name: where it stands}
+_LOOKING = {
+    "detect_anomaly": ".looking.anomaly",
+    "draw": ".drawing.draw",
+    "graph_of": ".looking.trace",
+    "profile": ".looking.profile",
+    "step": ".stepping.step",
+}
 
 
 if not TYPE_CHECKING:  # to an editor a name that is not here would be one of anything
@@ -46,7 +52,7 @@ if not TYPE_CHECKING:  # to an editor a name that is not here would be one of an
         """Who does not look at a computation does not wait for what it takes to show it."""
         if name not in _LOOKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = import_module(f".looking.{_LOOKING[name]}", __name__)
+        module = import_module(_LOOKING[name], __name__)
         value = globals()[name] = getattr(module, name)
         return value
 

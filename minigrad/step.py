@@ -2,8 +2,8 @@
 
 import sys
 
-from .looking.script import main
-from .looking.step import step
+from .stepping.step import step
+from .terminal.script import main
 
 if __name__ == "__main__":
     sys.exit(main())

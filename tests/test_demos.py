@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.looking.render import can_render
+from minigrad.drawing.picture import can_render
 
 DEMOS = Path(__file__).parents[1] / "demos"
 

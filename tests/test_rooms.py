@@ -28,7 +28,8 @@ ROOMS = {
             "ops",
             "numpy_functions",
         ),
-        *("backward", "module", "optim", "gradcheck", "looking", "step", "__init__"),
+        *("backward", "module", "optim", "gradcheck", "looking", "stepping"),
+        *("drawing", "terminal", "step", "__init__"),
     ),
     "minitransformer": (
         *("files", "fields", "text", "streams", "models", "tasks", "decoding", "run", "looking"),

@@ -1,1 +1,1 @@
-"""To look at a computation: its graph, a picture of it, its times, where a NaN comes from."""
+"""To look at a computation: its graph, its numbers, its times, where a NaN comes from."""

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from minigrad.looking.terminal import talk
+from minigrad.terminal.commands import talk
 
 from ..decoding.greedy import greedy_decode
 from ..looking.pictures import example_text

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from minigrad.looking.draw import EDGE, FONT, GREY, INK, NODE, Drawing, bold, regular, spoken
+from minigrad.drawing.draw import EDGE, FONT, INK, NODE
+from minigrad.drawing.labels import GREY, bold, regular, spoken
+from minigrad.drawing.picture import Picture
 
 from ..decoding.beam import Beam, Node
 from ..text.showing import shown
@@ -38,8 +40,8 @@ def tree_text(beam: Beam, tokens: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def draw_tree(beam: Beam, tokens: Sequence[str]) -> Drawing:
-    """The tree as a Drawing, as `tree_text`; on an arrow stands the probability of the token after
+def draw_tree(beam: Beam, tokens: Sequence[str]) -> Picture:
+    """The tree as a Picture, as `tree_text`; on an arrow stands the probability of the token after
     those before it, and the way to the best is drawn with a thick line."""
     import graphviz  # noqa: PLC0415  only who draws waits for it
 
@@ -63,7 +65,7 @@ def draw_tree(beam: Beam, tokens: Sequence[str]) -> Drawing:
             probability = f"{math.exp(node.log_prob - node.parent.log_prob):.2g}"
             look = {"style": "dashed"} if node.fate == "dropped" else way
             digraph.edge(names[node.parent], name, probability, tooltip=words, **look)
-    return Drawing(digraph)
+    return Picture(digraph)
 
 
 def _walk(beam: Beam) -> Iterator[tuple[Node, str]]:

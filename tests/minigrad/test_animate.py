@@ -8,10 +8,10 @@ from films import DRAWINGS, count, fan_out, lines, lit, steps_of, texts
 
 import minigrad as mg
 from minigrad import draw
-from minigrad.looking import animate
-from minigrad.looking.animate import NOTHING, in_full
-from minigrad.looking.card import called
-from minigrad.looking.numbers import in_short
+from minigrad.drawing import animate
+from minigrad.drawing.animate import NOTHING, in_full
+from minigrad.drawing.numbers import in_short
+from minigrad.stepping.card import called
 
 each_drawing = pytest.mark.parametrize("name", DRAWINGS)
 
@@ -225,7 +225,7 @@ def test_what_cannot_be_is_refused_in_a_sentence_and_nothing_is_written(tmp_path
 
 def test_without_graphviz_it_says_what_to_install(tmp_path, monkeypatch):
     drawing = draw(fan_out())
-    monkeypatch.setattr("minigrad.looking.draw.can_render", lambda: False)
+    monkeypatch.setattr("minigrad.drawing.draw.can_render", lambda: False)
     with pytest.raises(RuntimeError, match="needs Graphviz: pip install pygraphviz"):
         drawing.animate(tmp_path / "film.html")
     assert not list(tmp_path.iterdir())

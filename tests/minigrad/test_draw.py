@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.looking.draw import draw
+from minigrad.drawing.draw import draw
 from minigrad.looking.trace import graph_of
 
-module = importlib.import_module("minigrad.looking.draw")  # `minigrad.draw` alone is the function
-render = importlib.import_module("minigrad.looking.render")
+module = importlib.import_module("minigrad.drawing.draw")  # `minigrad.draw` alone is the function
+picture = importlib.import_module("minigrad.drawing.picture")
 rng = np.random.default_rng(0)
 pytestmark = pytest.mark.skipif(not module.can_render(), reason="neither dot nor pygraphviz")
 BEGINNINGS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
@@ -61,8 +61,8 @@ def drawn(drawing):
 
 @pytest.fixture
 def no_graphviz(monkeypatch):
-    monkeypatch.setattr(render.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(render.shutil, "which", lambda program: None)
+    monkeypatch.setattr(picture.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(picture.shutil, "which", lambda program: None)
 
 
 # ---- what is in the picture
@@ -458,7 +458,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_half_written(tmp_path, monkey
 
     path = tmp_path / "x.svg"
     path.write_text("old")
-    target = module if failing == "rendered" else render.os
+    target = picture if failing == "rendered" else picture.os
     monkeypatch.setattr(target, failing.split(".")[-1], fail)
     with pytest.raises(OSError, match="disk full"):
         draw(expression()).save(path)
@@ -496,5 +496,5 @@ def test_the_dot_program_is_used_where_there_is_one(tmp_path, monkeypatch):
     program.write_text('#!/bin/sh\necho "<svg>$*</svg>"\ncat > /dev/null\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(render.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(picture.importlib.util, "find_spec", lambda name: None)
     assert "<svg>-Kdot -Tsvg</svg>" in draw(expression()).svg()

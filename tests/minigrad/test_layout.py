@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.looking.draw import can_render, draw
-from minigrad.looking.layout import cut_arrows, effort, with_short_arrows
+from minigrad.drawing.draw import can_render, draw
+from minigrad.drawing.layout import cut_arrows, effort, with_short_arrows
 from minigrad.looking.trace import graph_of
 
 rng = np.random.default_rng(0)

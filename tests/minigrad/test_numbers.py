@@ -5,7 +5,7 @@ import pytest
 from op_cases import CASES
 
 import minigrad as mg
-from minigrad.looking.numbers import Gradients, Values, computed_again, in_short
+from minigrad.drawing.numbers import Gradients, Values, computed_again, in_short
 from minigrad.looking.trace import graph_of
 
 rng = np.random.default_rng(0)

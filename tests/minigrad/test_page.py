@@ -12,8 +12,8 @@ from films import DRAWINGS, attention, count, fan_out, lines, lit, shown, steps_
 
 import minigrad as mg
 from minigrad import draw
-from minigrad.looking import animate, page
-from minigrad.looking.numbers import in_short
+from minigrad.drawing import animate, page
+from minigrad.drawing.numbers import in_short
 
 SVG = "{http://www.w3.org/2000/svg}"
 DEVIL = "</script><img src=x onerror=alert(1)>&\"'"

@@ -19,8 +19,8 @@ from random_programs import OURS, programs
 
 import minigrad as mg
 import minitransformer as mt
-from minigrad.looking import card
-from minigrad.looking.source import SourceLine, equation_in
+from minigrad.stepping import card
+from minigrad.stepping.source import SourceLine, equation_in
 
 BATCH = mt.Batch(
     src=np.array([[4, 5, 6, 2], [7, 2, 0, 0]]),

@@ -17,7 +17,8 @@ import pytest
 
 import minigrad as mg
 import minitransformer as mt
-from minigrad.looking import terminal, visit
+from minigrad.terminal import commands as terminal
+from minigrad.terminal import visit
 
 ROOT = Path(__file__).parents[2]
 PATH = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

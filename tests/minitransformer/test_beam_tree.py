@@ -5,7 +5,7 @@ import pytest
 from test_beam import ONE, Told
 from toy_models import a_writer, models
 
-from minigrad.looking.draw import can_render
+from minigrad.drawing.picture import can_render
 from minitransformer.decoding.beam import BeamSettings, search
 from minitransformer.looking.beam_tree import draw_tree, tree_text
 from minitransformer.text.specials import END, SPECIALS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_cli import command, piped, refused
 
-from minigrad.looking import draw
-from minigrad.looking.draw import can_render
+from minigrad.drawing import picture
+from minigrad.drawing.picture import can_render
 from minitransformer.decoding.beam import BeamSettings, search
 from minitransformer.looking.beam_tree import tree_text
 from minitransformer.text.batching import source_rows
@@ -110,7 +110,7 @@ def test_tree_draws_the_search_and_prints_the_translation_as_ever(command, train
 
 
 def test_without_graphviz_the_tree_is_written_as_dot(command, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(draw, "can_render", lambda: False)
+    monkeypatch.setattr(picture, "can_render", lambda: False)
     with pytest.warns(UserWarning, match="drawing needs Graphviz"):
         command("translate", trained.folder, "abc", "--beam=3", "--tree", tmp_path / "beam.svg")
     assert [path.name for path in tmp_path.iterdir()] == ["beam.dot"]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..looking.graph import Cluster, Graph, GraphNode, local
+from ..looking.trace import graph_of
+from ..stepping.step import step
 from ..tensor import Tensor, TensorLike
 from .animate import Film
 from .arrows import arrows_of, unique
-from .graph import Cluster, Graph, GraphNode, local
 from .labels import GREY, Words, bold, regular, said, spoken
 from .layout import below_titles, effort, turned, with_short_arrows, with_small_boxes
-from .render import ENDINGS, MISSING, can_render, rendered, write
-from .step import step
-from .trace import graph_of
+from .picture import MISSING, Picture, can_render, rendered, write
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -33,12 +32,6 @@ EDGE = {**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": 
 LOOK = {
     "op": {"shape": "box", "style": "rounded,filled", "fillcolor": "white", "color": GREY},
     "module": {"shape": "box", "style": "rounded,filled", "fillcolor": "#C9D6E3", "color": INK},
-    "section": {
-        "shape": "box",
-        "style": "rounded,filled,dashed",
-        "fillcolor": "#C9D6E3",
-        "color": INK,
-    },
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#FBE3B5", "color": "#B87700"},
     "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#CFE6F5", "color": "#0072B2"},
     "constant": {"shape": "box", "style": "dashed", "color": GREY},
@@ -53,8 +46,8 @@ CLUSTER = {"style": "rounded,filled", "color": "#9AA7B3", "labeljust": "l"}
 TINTS = ("#F5F7F9", "#EBEFF3", "#E1E7ED", "#D7DFE7")  # of clusters, outermost first
 
 
-class Drawing:
-    """A picture that is ready to be written. It shows itself in Jupyter.
+class Drawing(Picture):
+    """The picture of a graph.
 
     `graph` is what it shows, after folding, and `tensor` what it was drawn from (None: a Graph).
     In the SVG each part is a group with an id: "node-n12" for the node n12, "edge-n3-n12" for the
@@ -66,35 +59,7 @@ class Drawing:
         self.tensor = tensor
         self.words = words
         self.direction = direction
-        self.digraph = digraph_of(graph, words, direction)
-
-    @property
-    def source(self) -> str:
-        """The picture in Graphviz's language, DOT."""
-        return self.digraph.source
-
-    def svg(self) -> str:
-        """The picture as the text of an SVG. Raises RuntimeError where Graphviz is missing."""
-        if not can_render():
-            raise RuntimeError(MISSING)
-        return rendered(self.digraph, "svg").decode()
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to `path`, which ends in .svg, .png, .pdf or .dot; returns its Path.
-
-        Where Graphviz is missing it warns, and writes (and returns) the .dot file instead.
-        """
-        path = Path(path)
-        ending = path.suffix[1:].lower()
-        if ending not in ENDINGS:
-            raise ValueError(
-                f"cannot draw to {path.name!r}: its ending has to be one of ." + ", .".join(ENDINGS)
-            )
-        if ending != "dot" and not can_render():
-            ending, path = "dot", path.with_suffix(".dot")
-            warnings.warn(f"{MISSING}; wrote {path} instead", stacklevel=2)
-        write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
-        return path
+        super().__init__(digraph_of(graph, words, direction))
 
     def animate(self, path: str | os.PathLike[str], gradient: TensorLike | None = None) -> Path:
         """Write a page to `path`, which ends in .html, that plays backward over this picture, one
@@ -118,13 +83,6 @@ class Drawing:
         picture = rendered(with_room, "svg").decode()
         write(path, film.page(picture, path.stem).encode())
         return path
-
-    def _repr_svg_(self) -> str | None:
-        return self.svg() if can_render() else None
-
-    def __repr__(self) -> str:
-        missing = "" if can_render() else f"; {MISSING}"
-        return f"<Drawing: .svg(), .save(path) or .source{missing}>"
 
 
 def draw(

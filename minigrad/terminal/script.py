@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ..tensor import Tensor
-from .terminal import talk
+from .commands import talk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

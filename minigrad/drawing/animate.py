@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..looking.graph import Graph, GraphNode
+from ..stepping.card import array_lines, called, summary
+from ..stepping.step import Step, Stepper, Way
 from .arrows import unique
-from .card import array_lines, called, summary
-from .graph import Graph, GraphNode
 from .labels import GREY
 from .numbers import in_short
 from .page import assembled
-from .step import Step, Stepper, Way
 
 STYLES = ("colours.css", "picture.css", "animation.css")
 SCRIPTS = ("dom.js", "view.js", "address.js", "card.js", "picture.js", "zoom.js", "save.js")

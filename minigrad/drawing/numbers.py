@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import types
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
 
 from ..backward import check_unchanged
-from ..tape import Node, record, unpack
+from ..looking.graph import Graph, GraphNode
+from ..looking.replay import computed_again, same
+from ..tape import Node
 from ..tensor import Tensor
-from .graph import Graph, GraphNode
 
 NOT_COMPUTED = "grad: not computed"
 NOT_KEPT = "grad: not kept"
@@ -59,71 +54,6 @@ class Values:
             ops = ", ".join(sorted(random))
             self.missing = f"some values are not known: computed again, {ops} gives others"
         self.of = found | self.of
-
-
-def computed_again(recorded: list[Node]) -> Iterator[tuple[Node, np.ndarray | None, bool]]:
-    """(op, its value, whether it is random) for all recorded ops, oldest first. The value is None
-    for what is random, and for what was computed from that."""
-    left = Counter(arg for node in recorded for arg in node.args if type(arg) is Node)
-    values: dict[Node, Tensor | None] = {}
-    for node in recorded:
-        inputs = [arg for arg in node.args if type(arg) is Node]
-        value, known = None, all(values[arg] is not None for arg in inputs)
-        if known:
-            value = called(node, [values[arg] if type(arg) is Node else arg for arg in node.args])
-        yield node, value, known and value is None
-        value = node.value if value is None else value
-        values[node] = None if value is None else Tensor.made_by(None, value)
-        left.subtract(inputs)
-        for arg in inputs:
-            if not left[arg] and arg in values:
-                del values[arg]  # large arrays, that nothing needs any more
-
-
-def called(node: Node, args: list) -> np.ndarray | None:
-    """What a recorded op gives for `args`, as when it was recorded; None if it is random."""
-
-    def value() -> np.ndarray:
-        values, _, _, dtype = unpack(node.op, tuple(args))
-        return record(node.op, node.op.fn(*values, **node.kwargs), dtype, [], [], {}).data
-
-    with np.errstate(all="ignore"):
-        if node.op.ours:
-            return value()
-        with unmoved(generators(node)):
-            try:
-                once, again = value(), value()
-            except Exception:  # of an op of somebody's that can be called once only
-                return None
-            return once if same(once, again) else None
-
-
-def same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-
-
-def generators(node: Node) -> list[Any]:
-    """The generators of random numbers that a user's op can reach."""
-    fn = node.op.fn
-    held = [*node.args, *node.kwargs.values()]
-    if isinstance(fn, types.FunctionType):
-        held += [fn.__globals__.get(name) for name in fn.__code__.co_names]
-        held += [cell.cell_contents for cell in fn.__closure__ or ()]
-    return [x for x in held if isinstance(x, np.random.Generator)]
-
-
-@contextmanager
-def unmoved(rngs: list[np.random.Generator]) -> Iterator[None]:
-    """Put generators back to where they were: who looks at a computation does not change what
-    comes after it."""
-    states = [rng.bit_generator.state for rng in rngs]
-    shared = np.random.get_state()
-    try:
-        yield
-    finally:
-        np.random.set_state(shared)
-        for rng, state in zip(rngs, states):
-            rng.bit_generator.state = state
 
 
 # ---- gradients

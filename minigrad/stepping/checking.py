@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..backward import fitted
 from ..context import during, recording, replaying
+from ..looking.replay import Replay
 from ..tape import Node
 from ..tensor import Tensor, plain
 
@@ -34,12 +34,10 @@ class Check:
         return float(np.abs(self.by_rule - self.by_differences).max(initial=0.0))
 
 
-def check_rule(
-    node: Node, slot: int, arrays: list[Any], kwargs: dict[str, Any], g: np.ndarray
-) -> Check:
+def check_rule(again: Replay, node: Node, slot: int, g: np.ndarray) -> Check:
     """Hold the rule of `node` for its argument number `slot` against central differences of fourth
-    order, in float64, weighed with `g`, the gradient that came in. `arrays` and `kwargs` are what
-    the function of the op was given."""
+    order, in float64, weighed with `g`, the gradient that came in."""
+    arrays, kwargs = again.arrays(node), again.kwargs[node]
     given = [
         x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
         for x in arrays

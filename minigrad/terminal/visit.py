@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from ..context import Scope
+from ..looking.graph import Cluster, Graph, GraphNode
+from ..looking.replay import Replay, replayed
+from ..stepping.checking import check_rule
+from ..stepping.forward import ForwardStep, ForwardStepper
+from ..stepping.step import Step, Stepper, Way
 from ..tape import Node
 from ..tensor import Tensor
-from .forward import ForwardStep, ForwardStepper
-from .graph import Cluster, Graph, GraphNode
-from .replay import Replay, replayed
-from .step import Step, Stepper, Way
 
 KEPT = 256 * 2**20  # bytes of steps that are kept to go back to; older ones are made again
 
@@ -95,7 +96,7 @@ class Visit:
         """The ways of a step, each with its rule held against differences."""
         node = self.node(step.number)
         return [
-            replace(way, check=self.again.check(node, slot, step.incoming))
+            replace(way, check=check_rule(self.again, node, slot, step.incoming))
             for way, (slot, _) in zip(step.ways, node.edges)
         ]
 

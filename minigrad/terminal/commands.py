@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..drawing.draw import draw
+from ..stepping.card import Section, as_text, check_rows, cut, printable
+from ..stepping.source import op_source
+from ..stepping.step import Step
+from ..stepping.walk import Place
 from ..tensor import Tensor
-from .card import Section, as_text, check_rows, cut, printable
-from .draw import draw
-from .source import op_source
-from .step import Step
 from .visit import Visit
-from .walk import Place
 
 PROMPT = "(step) "
 AROUND = 5  # steps and lines that are listed before and after the present one

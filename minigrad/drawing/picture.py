@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -18,6 +19,48 @@ MISSING = (
     "(the dot program)"
 )
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+
+
+class Picture:
+    """A picture that is ready to be written. It shows itself in Jupyter."""
+
+    def __init__(self, digraph: Digraph):
+        self.digraph = digraph
+
+    @property
+    def source(self) -> str:
+        """The picture in Graphviz's language, DOT."""
+        return self.digraph.source
+
+    def svg(self) -> str:
+        """The picture as the text of an SVG. Raises RuntimeError where Graphviz is missing."""
+        if not can_render():
+            raise RuntimeError(MISSING)
+        return rendered(self.digraph, "svg").decode()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to `path`, which ends in .svg, .png, .pdf or .dot; returns its Path.
+
+        Where Graphviz is missing it warns, and writes (and returns) the .dot file instead.
+        """
+        path = Path(path)
+        ending = path.suffix[1:].lower()
+        if ending not in ENDINGS:
+            raise ValueError(
+                f"cannot draw to {path.name!r}: its ending has to be one of ." + ", .".join(ENDINGS)
+            )
+        if ending != "dot" and not can_render():
+            ending, path = "dot", path.with_suffix(".dot")
+            warnings.warn(f"{MISSING}; wrote {path} instead", stacklevel=2)
+        write(path, self.source.encode() if ending == "dot" else rendered(self.digraph, ending))
+        return path
+
+    def _repr_svg_(self) -> str | None:
+        return self.svg() if can_render() else None
+
+    def __repr__(self) -> str:
+        missing = "" if can_render() else f"; {MISSING}"
+        return f"<{type(self).__name__}: .svg(), .save(path) or .source{missing}>"
 
 
 def can_render() -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from .graph import Cluster, Edge, Graph, GraphNode
+from ..looking.graph import Cluster, Edge, Graph, GraphNode
 
 LONGEST = 64  # rows that an arrow may go down: to bend one round the boxes of more takes seconds
 BENDS = 3  # rows a node that all arrows together may pass: `dot` lays out each as one node more

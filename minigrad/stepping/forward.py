@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..looking.graph import GraphNode
+from ..looking.replay import Replay
 from ..tape import Node
 from ..tensor import Tensor
 from .card import forward_html_card, forward_text_card
-from .graph import GraphNode
-from .replay import Replay
 from .source import SourceLine, equation_of
 from .walk import Place, Walk, line_of
 

@@ -20,13 +20,13 @@ from ..backward import (
 )
 from ..clock import clock
 from ..context import during, recording, replaying, watching
+from ..looking.graph import GraphNode
+from ..looking.replay import Replay, replayed
 from ..tape import Edge
 from ..tensor import Tensor, TensorLike
 from .card import html_card, text_card
-from .checking import Check
+from .checking import Check, check_rule
 from .forward import ForwardStepper
-from .graph import GraphNode
-from .replay import Replay, replayed
 from .source import SourceLine, rule_source
 from .walk import Place, Walk, argument_at, line_of
 
@@ -151,7 +151,7 @@ def passed(
                     gradients.sums[origin].copy(),
                     arrived[target.id],
                     walk.ways[target.id],
-                    again.check(node, slot, incoming) if again else None,
+                    check_rule(again, node, slot, incoming) if again else None,
                 )
                 ways.append(way)
         if again:

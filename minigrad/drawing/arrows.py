@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TypeAlias
 
-from .graph import Edge, Graph, GraphNode
+from ..looking.graph import Edge, Graph, GraphNode
 from .labels import escaped, spoken
 from .layout import titles_entered, turned
 

@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from ..backward import history
 from ..context import dotted
+from ..looking.graph import GraphNode, is_short_for
+from ..looking.trace import graph_of
 from ..module import Module
 from ..tape import Node
 from ..tensor import Tensor
-from .graph import GraphNode, is_short_for
 from .source import SourceLine
-from .trace import graph_of
 
 Place: TypeAlias = "str | int | Tensor | Module"  # where to stop: see `Walk.numbers`
 

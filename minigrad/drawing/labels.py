@@ -8,8 +8,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 from ..clock import stretch
+from ..looking.graph import Cluster, Graph, GraphNode, local
 from ..tape import arrays_in
-from .graph import Cluster, Graph, GraphNode, local
 from .numbers import Gradients, Values, in_short
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 from .source import SourceLine
 
 if TYPE_CHECKING:  # both are shown by this file
+    from ..looking.graph import GraphNode
     from .checking import Check
     from .forward import ForwardStep
-    from .graph import GraphNode
     from .step import Step, Way
 
 IN_FULL = 16  # entries; of a larger array the card says mean, spread and range

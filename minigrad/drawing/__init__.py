@@ -1,0 +1,1 @@
+"""A picture of a recorded graph, and a page that plays backward over it."""
