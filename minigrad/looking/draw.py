@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..tensor import Tensor
 from .arrows import arrows_of, unique
+from .fold import patterns_in
 from .graph import Cluster, Graph, GraphNode, local
 from .labels import GREY, Words, bold, regular, said, spoken
 from .layout import below_titles, effort, turned, with_short_arrows, with_small_boxes
@@ -134,8 +135,9 @@ def draw(
         *others, last = (f'"{each}"' for each in DIRECTIONS)
         raise ValueError(f"direction is {', '.join(others)} or {last}, not {direction!r}")
     graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
-    if depth is not None or not_empty(expand) or not graph.folded:
-        graph = graph.fold(depth, expand)
+    patterns = patterns_in(expand)
+    if depth is not None or patterns or not graph.folded:
+        graph = graph.fold(depth, patterns)
     import graphviz  # noqa: PLC0415  to import minigrad is quick: only who draws waits for it
 
     source = tensor if isinstance(tensor, Tensor) else None
@@ -161,11 +163,6 @@ def draw(
             below = title_of(names[node]) if isinstance(node, Cluster) else node.id
             digraph.edge(title_of(names[cluster]), below, minlen=str(rows), **UNSEEN)
     return Drawing(digraph, graph, source)
-
-
-def not_empty(expand: str | Iterable[str]) -> bool:
-    """Whether any pattern was given, be it an empty one."""
-    return isinstance(expand, str) or bool(list(expand))
 
 
 def add_cluster(
