@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..looking.fold import patterns_in
 from ..looking.graph import Cluster, Graph, GraphNode, local
 from ..looking.trace import graph_of
 from ..stepping.step import step
@@ -119,8 +120,9 @@ def draw(
         *others, last = (f'"{each}"' for each in DIRECTIONS)
         raise ValueError(f"direction is {', '.join(others)} or {last}, not {direction!r}")
     graph = tensor if isinstance(tensor, Graph) else graph_of(tensor)
-    if depth is not None or not_empty(expand) or not graph.folded:
-        graph = graph.fold(depth, expand)
+    patterns = patterns_in(expand)
+    if depth is not None or patterns or not graph.folded:
+        graph = graph.fold(depth, patterns)
     source = tensor if isinstance(tensor, Tensor) else None
     return Drawing(graph, source, Words(graph, source, saved, numbers), direction)
 
@@ -150,11 +152,6 @@ def digraph_of(graph: Graph, words: Words, direction: str) -> Digraph:
             below = title_of(names[node]) if isinstance(node, Cluster) else node.id
             digraph.edge(title_of(names[cluster]), below, minlen=str(rows), **UNSEEN)
     return digraph
-
-
-def not_empty(expand: str | Iterable[str]) -> bool:
-    """Whether any pattern was given, be it an empty one."""
-    return isinstance(expand, str) or bool(list(expand))
 
 
 def add_cluster(

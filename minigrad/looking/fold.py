@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,13 +53,21 @@ def with_outer(calls: Iterable[Cluster]) -> set[Cluster]:
     return found
 
 
+def patterns_in(expand: str | Iterable[str]) -> list[str]:
+    """One pattern or several as a list. Raises TypeError for what is no text."""
+    one = isinstance(expand, str) or not isinstance(expand, Iterable)
+    patterns: list[Any] = [expand] if one else list(expand)
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(f"expand takes patterns such as 'encoder.*', not {pattern!r}")
+    return patterns
+
+
 def fitting(graph: Graph, expand: str | Iterable[str]) -> set[Cluster]:
     """The calls whose path one of the patterns fits. Raises ValueError for one that fits none."""
     found: set[Cluster] = set()
     calls = list(graph.root.walk())
-    for pattern in [expand] if isinstance(expand, str) else expand:
-        if not isinstance(pattern, str):
-            raise TypeError(f"expand takes patterns such as 'encoder.*', not {pattern!r}")
+    for pattern in patterns_in(expand):
         if not pattern.strip():
             raise ValueError(
                 'expand: an empty pattern opens nothing; name a module, as "encoder.layers.0.*", '

@@ -319,6 +319,7 @@ def test_a_pattern_that_fits_nothing_is_answered_with_the_nearest():
         graph_of(unrolled(2)).fold(expand="encoder")
 
 
-def test_a_pattern_that_is_no_text_is_refused():
+@pytest.mark.parametrize("expand", [3, [3], ["encoder", 3]])
+def test_a_pattern_that_is_no_text_is_refused(expand):
     with pytest.raises(TypeError, match=r"patterns such as 'encoder\.\*', not 3"):
-        model_graph().fold(expand=[3])
+        model_graph().fold(expand=expand)
