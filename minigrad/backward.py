@@ -231,7 +231,7 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
-        if node.op.real:
+        if node.op.wide:
             args = [_widened(arg) for arg in args]
         value, *rules[node] = node.op.fn(*args, **node.kwargs)
         if not node.op.ours:
@@ -317,7 +317,9 @@ def fitted(d: Any, origin: Origin, node: Node, slot: int, recorded: bool) -> Gra
 
 
 def summed_to(shape: tuple[int, ...], d: Gradient) -> Gradient:
-    """The gradient of an array that was repeated from `shape`: summed over the repeated axes."""
+    """The gradient of an array that was repeated from `shape`: summed over the repeated axes (of
+    float16 in float32, as all sums are)."""
+    d = d.astype(np.float32) if d.dtype == np.float16 else d
     new = d.ndim - len(shape)  # axes that the array did not have
     repeated = [new + i for i, n in enumerate(shape) if n == 1 and d.shape[new + i] != 1]
     if repeated:

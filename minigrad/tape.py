@@ -44,11 +44,12 @@ NO_KWARGS: Any = {}
 class Definition:
     """An op as its source defines it: a function, and which of its inputs have a rule."""
 
-    def __init__(self, fn: Callable[..., tuple], cast: bool, real: bool):
+    def __init__(self, fn: Callable[..., tuple], cast: bool, wide: bool, real: bool):
         self.fn = fn
         self.name = fn.__name__
         self.cast = cast  # whether the inputs are brought to one dtype
-        self.real = real  # whether that has to hold sums and fractions
+        self.wide = wide or real  # whether that has to hold sums
+        self.real = real  # and fractions
         self.signature = inspect.signature(fn)
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
@@ -226,10 +227,15 @@ OPERATORS = Tensor.__add__.__globals__
 def op(fn: Callable[P, tuple]) -> Op[P]: ...
 @overload
 def op(
-    *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
+    *, cast: bool = True, wide: bool = False, real: bool = False, ufunc: np.ufunc | None = None
 ) -> Callable[[Callable[P, tuple]], Op[P]]: ...
 def op(
-    fn: Any = None, *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
+    fn: Any = None,
+    *,
+    cast: bool = True,
+    wide: bool = False,
+    real: bool = False,
+    ufunc: np.ufunc | None = None,
 ) -> Any:
     """Make `fn` an op: a differentiable function of tensors, recorded when it is called.
 
@@ -246,17 +252,17 @@ def op(
     called on tensors, where NumPy's functions and operators are ops themselves: write a rule with
     these, and fill no arrays in place except temporaries (`e -= m`).
     An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
-    `cast=False` leaves the dtypes to the function. `real=True` is for sums and fractions: of
-    float16, which holds none above 65,504, they are computed in float32 (the result is float16
-    again), and integers are taken as real numbers. `ufunc=np.sinh` makes the op what that function
-    of NumPy's does to a Tensor, everywhere in this process.
+    `cast=False` leaves the dtypes to the function. `wide=True` is for sums: of float16, which holds
+    none above 65,504, they are computed in float32 (the result is float16 again). `real=True` is
+    for fractions: so are they, and integers are taken as real numbers. `ufunc=np.sinh` makes the op
+    what that function of NumPy's does to a Tensor, everywhere in this process.
 
     Raises TypeError for a function without a rule; and when it is called, for one that returns
     other rules than it defines.
     """
     if fn is None:
-        return functools.partial(op, cast=cast, real=real, ufunc=ufunc)
-    definition = Definition(fn, cast, real)
+        return functools.partial(op, cast=cast, wide=wide, real=real, ufunc=ufunc)
+    definition = Definition(fn, cast, wide, real)
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Tensor:
@@ -308,8 +314,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
         dtype = make_uniform(values, op.slots_among(len(args)), tensors)
         kept = [k if slot in tensors else values[slot] for slot, k in enumerate(kept)]
-    if op.real and dtype.char not in "fd":
-        dtype = widen(values, op.slots_among(len(args)))
+    if op.wide and dtype.char not in "fd":
+        dtype = widen(values, op.slots_among(len(args)), dtype, op.real)
     return values, kept, needing, dtype
 
 
@@ -332,6 +338,6 @@ def record(
     if not needing or not recording.get():
         return Tensor.made_by(None, value)
     edges = op.edges(rules, needing)
-    if op.real and dtype.char == "e":
+    if op.wide and dtype.char == "e":
         edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
     return Tensor.made_by(Node(op, kept, kwargs, edges, value), value)

@@ -157,9 +157,16 @@ def sigmoid(x: Array):
     """1 / (1 + exp(-x)), written so that no exp overflows and none is lost beside the 1."""
 
     def dx(g):
-        return g * y * (1 - y)
+        if isinstance(x, Tensor):  # differentiated once more it is no formula with a kink at 0
+            return g * (y * sigmoid(-x))
+        return g * (e / (total * total))  # y * (1 - y), to all its digits
 
-    y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    if isinstance(x, Tensor):
+        y = sigmoid(x)
+    else:
+        e = np.exp(-np.abs(x))
+        total = 1 + e
+        y = np.where(x < 0, e, 1) / total
     return y, dx
 
 

@@ -55,7 +55,7 @@ def pytorch():
     import torch.nn.functional as F  # noqa: N812, PLC0415
 
     def number(x):
-        return x if isinstance(x, torch.Tensor) else torch.tensor(float(x))
+        return x if isinstance(x, torch.Tensor) else torch.tensor(float(x), dtype=torch.float64)
 
     def dims(x, axis):
         return tuple(range(x.ndim)) if axis is None else axis
@@ -107,13 +107,17 @@ def pytorch():
 
     def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
         if not (targets != ignore_index).any():
-            return 0 * logits.sum()  # the mean over nothing: 0 to us, NaN to PyTorch
+            return 0 * logits.nan_to_num(0, 0, 0).sum()  # nothing: 0 to us, NaN to PyTorch
         return F.cross_entropy(
             logits.reshape(-1, logits.shape[-1]),
             torch.tensor(targets.reshape(-1)),
             ignore_index=-100 if ignore_index is None else ignore_index,
             label_smoothing=label_smoothing,
         )
+
+    def normal_cdf(x):
+        """(torch.special.ndtr and F.gelu lose the digits of the lower tail.)"""
+        return 0.5 * torch.erfc(-x / math.sqrt(2))
 
     def places(shape, index):
         """The places in a flat row of what NumPy reads at `index`."""
@@ -125,7 +129,7 @@ def pytorch():
 
     def put(values, index, shape):
         found = places(shape, index)
-        y = torch.zeros(math.prod(shape))
+        y = torch.zeros(math.prod(shape), dtype=values.dtype)
         return y.index_add(0, found.reshape(-1), values.reshape(-1)).reshape(shape)
 
     def take(x, indices, axis=None):
@@ -159,8 +163,8 @@ def pytorch():
         "sigmoid": torch.sigmoid,
         "relu": torch.relu,
         "erf": torch.erf,
-        "normal_cdf": torch.special.ndtr,
-        "gelu": F.gelu,
+        "normal_cdf": normal_cdf,
+        "gelu": lambda x: x * normal_cdf(x),
         "abs": torch.abs,
         "sin": torch.sin,
         "cos": torch.cos,
@@ -205,7 +209,7 @@ def pytorch():
         "put": put,
         "take": take,
         "embedding": lambda table, ids: F.embedding(torch.tensor(ids), table),
-        "add_rows": lambda rows, ids, count: torch.zeros(count, rows.shape[1]).index_add(
+        "add_rows": lambda rows, ids, count: rows.new_zeros(count, rows.shape[1]).index_add(
             0, torch.tensor(ids), rows
         ),
         "where": where,
