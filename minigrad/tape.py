@@ -48,8 +48,8 @@ class Definition:
         self.fn = fn
         self.name = fn.__name__
         self.cast = cast  # whether the inputs are brought to one dtype
-        self.wide = wide or real  # whether that has to hold sums
-        self.real = real  # and fractions
+        self.wide = wide or real  # whether that has to hold more than the result
+        self.real = real  # and fractions of integers
         self.signature = inspect.signature(fn)
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
@@ -252,9 +252,10 @@ def op(
     called on tensors, where NumPy's functions and operators are ops themselves: write a rule with
     these, and fill no arrays in place except temporaries (`e -= m`).
     An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
-    `cast=False` leaves the dtypes to the function. `wide=True` is for sums: of float16, which holds
-    none above 65,504, they are computed in float32 (the result is float16 again). `real=True` is
-    for fractions: so are they, and integers are taken as real numbers. `ufunc=np.sinh` makes the op
+    `cast=False` leaves the dtypes to the function. `wide=True` is for what may
+    need more digits, or larger numbers, on the way to its value than in it, as sums do: of float16
+    it is computed in float32 (the result is float16 again). `real=True` is for fractions: integers
+    are taken as real numbers too. `ufunc=np.sinh` makes the op
     what that function of NumPy's does to a Tensor, everywhere in this process.
 
     Raises TypeError for a function without a rule; and when it is called, for one that returns

@@ -56,7 +56,7 @@ def mul(a: Array, b: Array):
     return a * b, da, db
 
 
-@op(ufunc=np.true_divide)
+@op(wide=True, ufunc=np.true_divide)
 def div(a: Array, b: Array):
     """a / b."""
 
@@ -70,7 +70,7 @@ def div(a: Array, b: Array):
     return y, da, db
 
 
-@op(ufunc=np.remainder)
+@op(wide=True, ufunc=np.remainder)
 def mod(a: Array, b: Array):
     """a - b * floor(a / b), in Python's and NumPy's sense: it has the sign of b."""
 
@@ -83,7 +83,7 @@ def mod(a: Array, b: Array):
     return np.remainder(a, b), da, db
 
 
-@op(ufunc=np.power)
+@op(wide=True, ufunc=np.power)
 def pow(a: Array, b: Array):
     """a ** b. The gradient of x ** 0 is 0, also at x = 0; that of 0 ** b with respect to b is 0."""
 
@@ -141,7 +141,7 @@ def sqrt(x: Array):
     return y, dx
 
 
-@op(ufunc=np.tanh)
+@op(wide=True, ufunc=np.tanh)
 def tanh(x: Array):
     """The hyperbolic tangent."""
 
