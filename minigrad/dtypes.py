@@ -70,9 +70,9 @@ def make_uniform(values: list, inputs: Iterable[int], tensors: Collection[int]) 
 def widen(values: list, inputs: Iterable[int], dtype: np.dtype, real: bool) -> np.dtype:
     """Let arrays of float16 among the inputs be wide enough to sum up, in float32, and for a `real`
     op those of integers too, in float64; returns the dtype that the result is to have."""
-    if dtype.kind != "f" and not real:
-        return dtype
     half = dtype == np.float16
+    if not half and (dtype.kind == "f" or not real):
+        return dtype
     for i in inputs:
         if isinstance(values[i], (np.ndarray, np.generic)):
             values[i] = values[i].astype(np.float32 if half else np.float64)

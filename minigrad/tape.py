@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import math
-import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
+from sys import _getframe
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
 import numpy as np
@@ -37,6 +37,7 @@ class Op(Protocol[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
 
 
+FLOAT32 = np.dtype(np.float32)
 FREED: Any = []  # in place of what a node held, once backward has come by
 NO_KWARGS: Any = {}
 
@@ -54,11 +55,6 @@ class Definition:
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
         self.slots = [i for i, p in enumerate(parameters) if f"d{p.name}" in defined]
-        self.others = [
-            i
-            for i, p in enumerate(parameters)
-            if i not in self.slots and p.kind is not p.KEYWORD_ONLY
-        ]
         if not self.slots:
             raise TypeError(
                 f"op {self.name}: no rule found. For each input x that has a derivative, define an "
@@ -66,20 +62,17 @@ class Definition:
             )
         self.inputs = [parameters[i].name for i in self.slots]
         self.rule_names = [f"d{name}" for name in self.inputs]
-        # {slot: (which of the rules is its own, and the name of that)}
-        self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
         self.ours = fn.__module__.startswith("minigrad.")
-        self.slots_among = functools.cache(self._slots_among)
-        # With more arguments than this the slots are always the same.
-        self.last = math.inf if self.many else self.slots[-1]
+        self.places = functools.cache(self._places)
         self.tried = False  # whether a call has shown that it returns the rules that it defines
 
-    def _slots_among(self, count: int) -> Sequence[int]:
-        """Which of `count` arguments are inputs that have a rule."""
-        if self.many:
-            return range(self.slots[0], count)
-        return [slot for slot in self.slots if slot < count]
+    def _places(self, count: int) -> tuple[list[int], list[int]]:
+        """Which of `count` arguments are inputs that have a rule, and which are none."""
+        slots = range(self.slots[0], count) if self.many else self.slots
+        count = count if self.many else min(count, len(self.signature.parameters))
+        inputs = [i for i in range(count) if i in slots]
+        return inputs, [i for i in range(count) if i not in slots]
 
     def sorted_arguments(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments with every input among the positional ones, and the numbers of the rest."""
@@ -92,31 +85,37 @@ class Definition:
     def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
         """The rules that a call has returned, in the order of the inputs that they are named for.
         Raises TypeError where one is missing, or is named for none."""
-        names = [getattr(rule, "__name__", None) for rule in rules]
-        if sorted(map(str, names)) != sorted(self.rule_names):
+        names = names_of(rules)
+        if sorted(names) != sorted(self.rule_names):
             raise TypeError(rules_differ(self.name, names, self.rule_names))
         return [rules[names.index(name)] for name in self.rule_names]
 
     def rule_name(self, slot: int) -> str:
         """What the rule for the argument number `slot` is called."""
-        return self.rule_of[min(slot, self.slots[-1])][1]
+        return self.rule_names[self.slots.index(min(slot, self.slots[-1]))]
 
     def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
         """Each of these slots with the one of the returned rules that is named for it; a rule that
         nobody needs is not kept, nor what it closes over."""
-        if len(rules) != len(self.rule_names):
-            raise TypeError(rules_differ(self.name, rules, self.rule_names))
+        if names_of(rules) != self.rule_names:  # another branch may have another order
+            rules = self.sorted_rules(rules)
         if self.many:
             (rule,) = rules
             return [(slot, functools.partial(rule, i=slot - self.slots[0])) for slot in slots]
-        edges = []
-        for slot in slots:
-            number, name = self.rule_of[slot]
-            rule = rules[number]
-            if getattr(rule, "__name__", None) != name:  # another branch has another order
-                rule = self.sorted_rules(rules)[number]
-            edges.append((slot, rule))
-        return edges
+        if len(slots) == len(rules):
+            return list(zip(slots, rules))
+        return [(slot, rule) for slot, rule in zip(self.slots, rules) if slot in slots]
+
+
+name_of = attrgetter("__name__")
+
+
+def names_of(rules: list[Rule]) -> list[str]:
+    """What the rules are called; "" for what is no function."""
+    try:
+        return list(map(name_of, rules))
+    except AttributeError:
+        return [getattr(rule, "__name__", "") for rule in rules]
 
 
 class Node:
@@ -155,7 +154,7 @@ class Node:
         self.dtype = value.dtype
         self.tick = tick()
         self.scope: Scope | None = scope.get()
-        caller = sys._getframe(3)  # past __init__, record and the op itself
+        caller = _getframe(3)  # past __init__, record and the op itself
         if caller.f_globals is OPERATORS and caller.f_back is not None:
             caller = caller.f_back
         self.within, self.instruction = caller.f_code, caller.f_lasti  # the line is found by `line`
@@ -295,7 +294,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
     values, kept, needing = list(args), list(args), []
     dtype: Any = None
     uniform = True
-    for slot in op.slots if len(args) > op.last else op.slots_among(len(args)):
+    slots, others = op.places(len(args))
+    for slot in slots:
         arg = args[slot]
         if isinstance(arg, Tensor):
             array = values[slot] = arg._data
@@ -308,15 +308,15 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
                 uniform = False
         elif type(arg) is not float and type(arg) is not int and arg is not None:
             uniform = False
-    for slot in op.others:
-        if slot < len(args) and type(args[slot]) not in PLAIN:
+    for slot in others:
+        if type(args[slot]) not in PLAIN:
             values[slot] = kept[slot] = without_derivative(args[slot])
     if op.cast and (dtype is None or not uniform):
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
-        dtype = make_uniform(values, op.slots_among(len(args)), tensors)
+        dtype = make_uniform(values, slots, tensors)
         kept = [k if slot in tensors else values[slot] for slot, k in enumerate(kept)]
-    if op.wide and dtype.char not in "fd":
-        dtype = widen(values, op.slots_among(len(args)), dtype, op.real)
+    if op.wide and dtype is not FLOAT32:
+        dtype = widen(values, slots, dtype, op.real)
     return values, kept, needing, dtype
 
 

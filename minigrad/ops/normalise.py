@@ -65,4 +65,4 @@ def all_near(mean: np.ndarray, deviation: np.ndarray, scale: np.ndarray) -> bool
     few operations, since every call asks it."""
     means = mean * scale
     ones = np.vdot(deviation, scale)  # one for each row, and NaN where a deviation is infinite
-    return np.vdot(means, means) + ones - scale.size <= FAR
+    return bool(np.vdot(means, means) + ones - scale.size <= FAR)
