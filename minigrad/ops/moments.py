@@ -18,7 +18,8 @@ def mean_along(x: Array, axis: Axis, keepdims: bool, count: int) -> Array:
     """The mean of the `count` entries along `axis`, also where their sum is beyond the dtype."""
     with np.errstate(over="ignore"):
         mean = x.sum(axis=axis, keepdims=keepdims) / count
-    if np.isfinite(plain(mean)).all():
+    numbers = plain(mean)
+    if np.isfinite(np.vdot(numbers, numbers)):
         return mean
     return (x / count).sum(axis=axis, keepdims=keepdims)
 
@@ -32,7 +33,7 @@ def deviations(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
         sizes, means = plain(square), plain(mean)
         least = least_sum(sizes.dtype)
         far = ~((means * means <= FAR * sizes) & (sizes > least) & (sizes < math.inf))
-    if not far.any():
+    if not np.count_nonzero(far):
         return centred, square, 1.0
     centred, unit = centred_carefully(x, axis, far, mean)
     return centred, (centred * centred).sum(axis=axis, keepdims=True), unit
