@@ -45,14 +45,14 @@ def normalize(
     variance = row_dot(centred, centred, axis, part)
     deviation = np.sqrt(variance + eps)
     scale = 1 / deviation
-    unit_scale = scale
-    if not all_near(plain(mean), plain(deviation), plain(scale)):
+    if none_far(plain(mean), plain(deviation), plain(scale)):
+        centred *= scale
+    else:
         far = ~((plain(mean * scale) ** 2 <= FAR) & (plain(variance) < math.inf))
         centred, unit = centred_carefully(x, axis, far, mean)
-        variance = row_dot(centred, centred, axis, part)
-        unit_scale = 1 / np.sqrt(variance + eps / unit / unit)
-        scale = unit_scale / unit
-    centred *= unit_scale
+        units = 1 / np.sqrt(row_dot(centred, centred, axis, part) + eps / unit / unit)
+        centred *= units
+        scale = units / unit
     normal = centred
     y = normal if gamma is None else normal * gamma
     if beta is not None:
@@ -60,7 +60,7 @@ def normalize(
     return y, dx, dgamma, dbeta
 
 
-def all_near(mean: np.ndarray, deviation: np.ndarray, scale: np.ndarray) -> bool:
+def none_far(mean: np.ndarray, deviation: np.ndarray, scale: np.ndarray) -> bool:
     """Whether no mean is far from 0, in terms of the deviation, and no deviation is infinite: in
     few operations, since every call asks it."""
     means = mean * scale
