@@ -8,7 +8,6 @@ import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from operator import attrgetter
 from pathlib import Path
 from sys import _getframe
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
@@ -62,6 +61,8 @@ class Definition:
             )
         self.inputs = [parameters[i].name for i in self.slots]
         self.rule_names = [f"d{name}" for name in self.inputs]
+        # {slot: (which of the rules is its own, and the name of that)}
+        self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
         self.ours = fn.__module__.startswith("minigrad.")
         self.places = functools.cache(self._places)
@@ -85,37 +86,31 @@ class Definition:
     def sorted_rules(self, rules: list[Rule]) -> list[Rule]:
         """The rules that a call has returned, in the order of the inputs that they are named for.
         Raises TypeError where one is missing, or is named for none."""
-        names = names_of(rules)
-        if sorted(names) != sorted(self.rule_names):
+        names = [getattr(rule, "__name__", None) for rule in rules]
+        if sorted(map(str, names)) != sorted(self.rule_names):
             raise TypeError(rules_differ(self.name, names, self.rule_names))
         return [rules[names.index(name)] for name in self.rule_names]
 
     def rule_name(self, slot: int) -> str:
         """What the rule for the argument number `slot` is called."""
-        return self.rule_names[self.slots.index(min(slot, self.slots[-1]))]
+        return self.rule_of[min(slot, self.slots[-1])][1]
 
     def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
         """Each of these slots with the one of the returned rules that is named for it; a rule that
         nobody needs is not kept, nor what it closes over."""
-        if names_of(rules) != self.rule_names:  # another branch may have another order
-            rules = self.sorted_rules(rules)
+        if len(rules) != len(self.rule_names):
+            raise TypeError(rules_differ(self.name, rules, self.rule_names))
         if self.many:
             (rule,) = rules
             return [(slot, functools.partial(rule, i=slot - self.slots[0])) for slot in slots]
-        if len(slots) == len(rules):
-            return list(zip(slots, rules))
-        return [(slot, rule) for slot, rule in zip(self.slots, rules) if slot in slots]
-
-
-name_of = attrgetter("__name__")
-
-
-def names_of(rules: list[Rule]) -> list[str]:
-    """What the rules are called; "" for what is no function."""
-    try:
-        return list(map(name_of, rules))
-    except AttributeError:
-        return [getattr(rule, "__name__", "") for rule in rules]
+        edges = []
+        for slot in slots:
+            number, name = self.rule_of[slot]
+            rule = rules[number]
+            if getattr(rule, "__name__", None) != name:  # another branch has another order
+                rule = self.sorted_rules(rules)[number]
+            edges.append((slot, rule))
+        return edges
 
 
 class Node:
