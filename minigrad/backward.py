@@ -231,8 +231,9 @@ def replayed(steps: Steps, nodes: list[Node]) -> Steps:
     rules = {}
     for node in nodes:
         args = [tensors.get(arg, arg) if type(arg) is Node else arg for arg in node.args]
-        args = [plain(arg) if slot in node.op.others else arg for slot, arg in enumerate(args)]
-        if node.op.real:
+        for slot in node.op.places(len(args))[1]:
+            args[slot] = plain(args[slot])
+        if node.op.wide:
             args = [_widened(arg) for arg in args]
         value, *rules[node] = node.op.fn(*args, **node.kwargs)
         if not node.op.ours:
@@ -318,7 +319,9 @@ def fitted(d: Any, origin: Origin, node: Node, slot: int, recorded: bool) -> Gra
 
 
 def summed_to(shape: tuple[int, ...], d: Gradient) -> Gradient:
-    """The gradient of an array that was repeated from `shape`: summed over the repeated axes."""
+    """The gradient of an array that was repeated from `shape`: summed over the repeated axes (of
+    float16 in float32, as all sums are)."""
+    d = d.astype(np.float32) if d.dtype == np.float16 else d
     new = d.ndim - len(shape)  # axes that the array did not have
     repeated = [new + i for i, n in enumerate(shape) if n == 1 and d.shape[new + i] != 1]
     if repeated:

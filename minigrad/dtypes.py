@@ -67,16 +67,16 @@ def make_uniform(values: list, inputs: Iterable[int], tensors: Collection[int]) 
     return dtype
 
 
-def widen(values: list, inputs: Iterable[int]) -> np.dtype:
-    """Let arrays of float16 or of integers among the inputs of a real op be wide enough to compute
-    with, in float32 and float64; returns the dtype that the result is to have."""
-    dtype = np.dtype(np.float32)
+def widen(values: list, inputs: Iterable[int], dtype: np.dtype, real: bool) -> np.dtype:
+    """Let arrays of float16 among the inputs be wide enough to sum up, in float32, and for a `real`
+    op those of integers too, in float64; returns the dtype that the result is to have."""
+    half = dtype == np.float16
+    if not half and (dtype.kind == "f" or not real):
+        return dtype
     for i in inputs:
         if isinstance(values[i], (np.ndarray, np.generic)):
-            half = values[i].dtype == np.float16
-            dtype = values[i].dtype if half else dtype
             values[i] = values[i].astype(np.float32 if half else np.float64)
-    return dtype
+    return dtype if half else np.dtype(np.float32)
 
 
 def result_in(value: Any, dtype: np.dtype) -> np.ndarray:

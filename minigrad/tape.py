@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
-import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from sys import _getframe
 from typing import Any, ParamSpec, Protocol, TypeAlias, overload
 
 import numpy as np
@@ -36,6 +35,7 @@ class Op(Protocol[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
 
 
+FLOAT32 = np.dtype(np.float32)
 FREED: Any = []  # in place of what a node held, once backward has come by
 NO_KWARGS: Any = {}
 
@@ -43,20 +43,16 @@ NO_KWARGS: Any = {}
 class Definition:
     """An op as its source defines it: a function, and which of its inputs have a rule."""
 
-    def __init__(self, fn: Callable[..., tuple], cast: bool, real: bool):
+    def __init__(self, fn: Callable[..., tuple], cast: bool, wide: bool, real: bool):
         self.fn = fn
         self.name = fn.__name__
         self.cast = cast  # whether the inputs are brought to one dtype
-        self.real = real  # whether that has to hold sums and fractions
+        self.wide = wide or real  # whether that has to hold more than the result
+        self.real = real  # and fractions of integers
         self.signature = inspect.signature(fn)
         parameters = list(self.signature.parameters.values())
         defined = {code.co_name for code in fn.__code__.co_consts if type(code) is types.CodeType}
         self.slots = [i for i, p in enumerate(parameters) if f"d{p.name}" in defined]
-        self.others = [
-            i
-            for i, p in enumerate(parameters)
-            if i not in self.slots and p.kind is not p.KEYWORD_ONLY
-        ]
         if not self.slots:
             raise TypeError(
                 f"op {self.name}: no rule found. For each input x that has a derivative, define an "
@@ -68,16 +64,15 @@ class Definition:
         self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
         self.ours = fn.__module__.startswith("minigrad.")
-        self.slots_among = functools.cache(self._slots_among)
-        # With more arguments than this the slots are always the same.
-        self.last = math.inf if self.many else self.slots[-1]
+        self.places = functools.cache(self._places)
         self.tried = False  # whether a call has shown that it returns the rules that it defines
 
-    def _slots_among(self, count: int) -> Sequence[int]:
-        """Which of `count` arguments are inputs that have a rule."""
-        if self.many:
-            return range(self.slots[0], count)
-        return [slot for slot in self.slots if slot < count]
+    def _places(self, count: int) -> tuple[list[int], list[int]]:
+        """Which of `count` arguments are inputs that have a rule, and which are none."""
+        slots = range(self.slots[0], count) if self.many else self.slots
+        count = count if self.many else min(count, len(self.signature.parameters))
+        inputs = [i for i in range(count) if i in slots]
+        return inputs, [i for i in range(count) if i not in slots]
 
     def sorted_arguments(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments with every input among the positional ones, and the numbers of the rest."""
@@ -153,7 +148,7 @@ class Node:
         self.dtype = value.dtype
         self.tick = tick()
         self.scope: Scope | None = scope.get()
-        caller = sys._getframe(3)  # past __init__, record and the op itself
+        caller = _getframe(3)  # past __init__, record and the op itself
         if caller.f_globals is OPERATORS and caller.f_back is not None:
             caller = caller.f_back
         self.within, self.instruction = caller.f_code, caller.f_lasti  # the line is found by `line`
@@ -226,10 +221,15 @@ OPERATORS = Tensor.__add__.__globals__
 def op(fn: Callable[P, tuple]) -> Op[P]: ...
 @overload
 def op(
-    *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
+    *, cast: bool = True, wide: bool = False, real: bool = False, ufunc: np.ufunc | None = None
 ) -> Callable[[Callable[P, tuple]], Op[P]]: ...
 def op(
-    fn: Any = None, *, cast: bool = True, real: bool = False, ufunc: np.ufunc | None = None
+    fn: Any = None,
+    *,
+    cast: bool = True,
+    wide: bool = False,
+    real: bool = False,
+    ufunc: np.ufunc | None = None,
 ) -> Any:
     """Make `fn` an op: a differentiable function of tensors, recorded when it is called.
 
@@ -246,17 +246,18 @@ def op(
     called on tensors, where NumPy's functions and operators are ops themselves: write a rule with
     these, and fill no arrays in place except temporaries (`e -= m`).
     An input `*xs` stands for any number; its rule `dxs(g, i)` is told which one is meant.
-    `cast=False` leaves the dtypes to the function. `real=True` is for sums and fractions: of
-    float16, which holds none above 65,504, they are computed in float32 (the result is float16
-    again), and integers are taken as real numbers. `ufunc=np.sinh` makes the op what that function
-    of NumPy's does to a Tensor, everywhere in this process.
+    `cast=False` leaves the dtypes to the function. `wide=True` is for what may need more digits, or
+    larger numbers, on the way to its value than in it, as sums do: of float16 it is computed in
+    float32 (the result is float16 again). `real=True` is for fractions: integers are taken as real
+    numbers too. `ufunc=np.sinh` makes the op what that function of NumPy's does to a Tensor,
+    everywhere in this process.
 
     Raises TypeError for a function without a rule; and when it is called, for one that returns
     other rules than it defines.
     """
     if fn is None:
-        return functools.partial(op, cast=cast, real=real, ufunc=ufunc)
-    definition = Definition(fn, cast, real)
+        return functools.partial(op, cast=cast, wide=wide, real=real, ufunc=ufunc)
+    definition = Definition(fn, cast, wide, real)
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Tensor:
@@ -288,7 +289,8 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
     values, kept, needing = list(args), list(args), []
     dtype: Any = None
     uniform = True
-    for slot in op.slots if len(args) > op.last else op.slots_among(len(args)):
+    slots, others = op.places(len(args))
+    for slot in slots:
         arg = args[slot]
         if isinstance(arg, Tensor):
             array = values[slot] = arg._data
@@ -301,16 +303,16 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
                 uniform = False
         elif type(arg) is not float and type(arg) is not int and arg is not None:
             uniform = False
-    for slot in op.others:
-        if slot < len(args) and type(args[slot]) not in PLAIN:
+    for slot in others:
+        if type(args[slot]) not in PLAIN:
             values[slot] = without_derivative(args[slot])
             kept[slot] = args[slot] if isinstance(args[slot], Tensor) else values[slot]
     if op.cast and (dtype is None or not uniform):
         tensors = {slot for slot, arg in enumerate(args) if isinstance(arg, Tensor)}
-        dtype = make_uniform(values, op.slots_among(len(args)), tensors)
+        dtype = make_uniform(values, slots, tensors)
         kept = [k if slot in tensors else values[slot] for slot, k in enumerate(kept)]
-    if op.real and dtype.char not in "fd":
-        dtype = widen(values, op.slots_among(len(args)))
+    if op.wide and dtype is not FLOAT32:
+        dtype = widen(values, slots, dtype, op.real)
     return values, kept, needing, dtype
 
 
@@ -333,6 +335,6 @@ def record(
     if not needing or not recording.get():
         return Tensor.made_by(None, value)
     edges = op.edges(rules, needing)
-    if op.real and dtype.char == "e":
+    if op.wide and dtype.char == "e":
         edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
     return Tensor.made_by(Node(op, kept, kwargs, edges, value), value)

@@ -56,7 +56,7 @@ def mul(a: Array, b: Array):
     return a * b, da, db
 
 
-@op(ufunc=np.true_divide)
+@op(wide=True, ufunc=np.true_divide)
 def div(a: Array, b: Array):
     """a / b."""
 
@@ -70,7 +70,7 @@ def div(a: Array, b: Array):
     return y, da, db
 
 
-@op(ufunc=np.remainder)
+@op(wide=True, ufunc=np.remainder)
 def mod(a: Array, b: Array):
     """a - b * floor(a / b), in Python's and NumPy's sense: it has the sign of b."""
 
@@ -83,7 +83,7 @@ def mod(a: Array, b: Array):
     return np.remainder(a, b), da, db
 
 
-@op(ufunc=np.power)
+@op(wide=True, ufunc=np.power)
 def pow(a: Array, b: Array):
     """a ** b. The gradient of x ** 0 is 0, also at x = 0; that of 0 ** b with respect to b is 0."""
 
@@ -141,7 +141,7 @@ def sqrt(x: Array):
     return y, dx
 
 
-@op(ufunc=np.tanh)
+@op(wide=True, ufunc=np.tanh)
 def tanh(x: Array):
     """The hyperbolic tangent."""
 
@@ -157,9 +157,16 @@ def sigmoid(x: Array):
     """1 / (1 + exp(-x)), written so that no exp overflows and none is lost beside the 1."""
 
     def dx(g):
-        return g * y * (1 - y)
+        if isinstance(x, Tensor):  # differentiated once more it is no formula with a kink at 0
+            return g * (y * sigmoid(-x))
+        return g * (e / (total * total))  # y * (1 - y), to all its digits
 
-    y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    if isinstance(x, Tensor):
+        y = sigmoid(x)
+    else:
+        e = np.exp(-np.abs(x))
+        total = 1 + e
+        y = np.where(x < 0, e, 1) / total
     return y, dx
 
 

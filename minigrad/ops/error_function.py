@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-MIDDLE, END = 1.0, 6.0  # erf(6) is 1 to the last bit of float64
+MIDDLE, END = 1.0, 28.0  # erfc(28) is 0 in float64
 LOW, HIGH = 1 / (1 + END), 1 / (1 + MIDDLE)
 
 
@@ -39,9 +39,7 @@ def halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     erf = t * np.polynomial.chebyshev.chebval(2 * (t / MIDDLE) ** 2 - 1, near)
     v = (2 / (1 + np.minimum(u, END)) - LOW - HIGH) / (HIGH - LOW)
     decay = np.polynomial.chebyshev.chebval(v, far)  # erfc(u) exp(u^2)
-    w = 1 / (2 * np.maximum(u, END) ** 2)  # beyond END by its asymptotic series, to 5e-7
-    beyond = (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w)))) * np.sqrt(2 * w / math.pi)
-    return small, erf, np.exp(-u * u) * np.where(u > END, beyond, decay)
+    return small, erf, np.exp(-u * u) * decay
 
 
 @functools.lru_cache
@@ -54,7 +52,12 @@ def coefficients() -> tuple[np.ndarray, np.ndarray]:
 
     def far(t: float) -> float:  # erfc(x) exp(x^2) is smooth and slow in 1 / (1 + x)
         x = 2 / (LOW + HIGH + t * (HIGH - LOW)) - 1
-        return math.erfc(x) * math.exp(x * x)
+        if x < 3:
+            return math.erfc(x) * math.exp(x * x)
+        fraction = x  # Laplace's: x + 1/2 / (x + 2/2 / (x + 3/2 / (x + ...)))
+        for k in range(60, 0, -1):
+            fraction = x + k / 2 / fraction
+        return 1 / (math.sqrt(math.pi) * fraction)
 
     interpolate = np.polynomial.chebyshev.chebinterpolate
     return interpolate(np.vectorize(near), 13), interpolate(np.vectorize(far), 20)

@@ -26,7 +26,7 @@ def cross_entropy(
     """
 
     def dlogits(g):  # (softmax - the target distribution) / how many targets count
-        weights = g * (counts / total)  # (N, 1)
+        weights = g * share  # (N, 1)
         d = less(e * (weights / norm), (rows, ids), weights[:, 0] * (1 - label_smoothing))
         if label_smoothing:
             d -= weights * (label_smoothing / classes)
@@ -36,10 +36,10 @@ def cross_entropy(
         raise ValueError(f"label_smoothing is a probability, from 0 to 1; not {label_smoothing}")
     shape = logits.shape
     ids, counts = counted_targets(targets, shape, ignore_index)  # (N,), (N, 1)
-    classes, rows, total = shape[-1], np.arange(len(ids)), float(np.maximum(counts.sum(), 1))
-    counts = counts.astype(logits.dtype)
+    classes, rows = shape[-1], np.arange(len(ids))
+    share = counts.astype(logits.dtype) / float(np.maximum(counts.sum(), 1))  # of each in the mean
     x = logits.reshape(-1, classes)  # (..., V) -> (N, V)
-    x = blank(x - row_maximum(x, -1), counts[:, 0] == 0)
+    x = blank(x - row_maximum(x, -1), ~counts[:, 0])
     picked = x[rows, ids]
     if label_smoothing == 1:
         picked = row_mean(x)[:, 0]
@@ -47,7 +47,7 @@ def cross_entropy(
         picked = (1 - label_smoothing) * picked + label_smoothing * row_mean(x)[:, 0]
     e = np.exp(x, out=x)
     norm = row_sum(e)
-    loss = ((np.log(norm)[:, 0] - picked) * counts[:, 0]).sum() / total
+    loss = ((np.log(norm)[:, 0] - picked) * share[:, 0]).sum()
     return loss, dlogits
 
 
@@ -63,7 +63,7 @@ def blank(x: Array, ignored: np.ndarray) -> Array:
 def counted_targets(
     targets: Any, shape: tuple[int, ...], ignore_index: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The targets as one row of valid ids, and a column of 1 where a target counts, 0 where not."""
+    """The targets as one row of valid ids, and a column that says which of them count."""
     targets = integers(targets, "targets")
     if not shape:
         raise ValueError("logits need a last axis, of classes; these have shape ()")

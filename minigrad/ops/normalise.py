@@ -9,11 +9,10 @@ import numpy as np
 from ..tape import Array, op
 from ..tensor import Axis, plain
 from .axes import count_along
+from .moments import FAR, centred_carefully
 from .rows import as_rows, row_dot, row_sum, sum_of_rows
 
 __all__ = ["normalize"]
-
-ROUGH = 1e4  # how often the variance goes into the square of such a mean
 
 
 @op(real=True)
@@ -44,16 +43,26 @@ def normalize(
     mean = row_sum(x, axis, part)
     centred = x - mean
     variance = row_dot(centred, centred, axis, part)
-    # Where a row hardly differs from its mean, that is rounded too roughly to be taken off once.
-    square, least = np.vdot(plain(mean), plain(mean)), plain(variance).min(initial=math.inf)
-    if not square <= ROUGH * least:  # (of all rows together: that is quickly seen)
-        near = plain(mean) ** 2 > ROUGH * plain(variance)
-        centred = centred - np.where(near, row_sum(centred, axis, part), 0)
-        variance = row_dot(centred, centred, axis, part)
-    scale = 1 / np.sqrt(variance + eps)
-    centred *= scale
+    deviation = np.sqrt(variance + eps)
+    scale = 1 / deviation
+    if none_far(plain(mean), plain(deviation), plain(scale)):
+        centred *= scale
+    else:
+        far = ~((plain(mean * scale) ** 2 <= FAR) & (plain(variance) < math.inf))
+        centred, unit = centred_carefully(x, axis, far, mean)
+        units = 1 / np.sqrt(row_dot(centred, centred, axis, part) + eps / unit / unit)
+        centred *= units
+        scale = units / unit
     normal = centred
     y = normal if gamma is None else normal * gamma
     if beta is not None:
         y = np.add(y, beta, out=None if y is normal else y)
     return y, dx, dgamma, dbeta
+
+
+def none_far(mean: np.ndarray, deviation: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether no mean is far from 0, in terms of the deviation, and no deviation is infinite: in
+    few operations, since every call asks it."""
+    means = mean * scale
+    ones = np.vdot(deviation, scale)  # one for each row, and NaN where a deviation is infinite
+    return bool(np.vdot(means, means) + ones - scale.size <= FAR)

@@ -10,7 +10,7 @@ from .rows import as_rows, sum_of_rows
 __all__ = ["linear", "matmul"]
 
 
-@op(ufunc=np.matmul)
+@op(wide=True, ufunc=np.matmul)
 def matmul(a: Array, b: Array):
     """a @ b, batched over the leading axes: (..., n, k) @ (..., k, m) -> (..., n, m).
 
@@ -57,7 +57,7 @@ def in_order_of(like: Array, shape: tuple[int, ...], a: Array, b: Array) -> np.n
     return np.empty_like(like, shape=shape)
 
 
-@op
+@op(wide=True)
 def linear(x: Array, weight: Array, bias: Array = None):
     """x @ weight + bias in one pass: (..., k) @ (k, m) + (m,) -> (..., m)."""
 

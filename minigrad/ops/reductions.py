@@ -7,12 +7,13 @@ import numpy as np
 from ..tape import Array, op
 from ..tensor import Axis, plain
 from .axes import axes_of, count_along, spread
+from .moments import deviations, mean_along
 from .rows import only_where
 
 __all__ = ["cumsum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
-@op
+@op(wide=True)
 def sum(x: Array, axis: Axis = None, keepdims: bool = False):
     """The sum over `axis`, an integer or a tuple of them (None: all)."""
 
@@ -31,9 +32,8 @@ def mean(x: Array, axis: Axis = None, keepdims: bool = False):
         return spread(g / count, shape, axis, keepdims)
 
     shape = x.shape
-    y = x.mean(axis=axis, keepdims=keepdims)
     count = count_along(shape, axis)
-    return y, dx
+    return mean_along(x, axis, keepdims, count), dx
 
 
 @op
@@ -65,11 +65,12 @@ def var(x: Array, axis: Axis = None, keepdims: bool = False, ddof: int = 0):
     """The variance over `axis`: the mean square distance to the mean, with n - ddof for n."""
 
     def dx(g):
-        return spread(g * 2 / count, centred.shape, axis, keepdims) * centred
+        return spread(g * 2 / count, centred.shape, axis, keepdims) * centred * unit
 
     count = degrees(count_along(x.shape, axis) - ddof)
-    centred = x - x.mean(axis=axis, keepdims=True)
-    return (centred * centred).sum(axis=axis, keepdims=keepdims) / count, dx
+    centred, square, unit = deviations(x, axis)
+    y = square / count * unit * unit
+    return y if keepdims else np.squeeze(y, axis), dx
 
 
 @op(real=True)
@@ -77,16 +78,14 @@ def std(x: Array, axis: Axis = None, keepdims: bool = False, ddof: int = 0):
     """The standard deviation over `axis`; its gradient is 0 where it is 0."""
 
     def dx(g):
-        slope = g / (np.where(y == 0, 1, y) * count)  # where y is 0, so is what it is times
-        return spread(slope, centred.shape, axis, keepdims) * centred
+        slope = centred / (np.where(root == 0, 1, root) * count)  # where the one is 0, so is all
+        return spread(g, centred.shape, axis, keepdims) * slope
 
     count = degrees(count_along(x.shape, axis) - ddof)
-    centred = x - x.mean(axis=axis, keepdims=True)
-    largest = largest_of(centred, axis)  # squares of what is divided by it cannot overflow
-    parts = centred / largest
-    y = np.sqrt((parts * parts).sum(axis=axis, keepdims=True) / count) * largest
-    y = y if keepdims else np.squeeze(y, axis)
-    return y, dx
+    centred, square, unit = deviations(x, axis)
+    root = np.sqrt(square / count)
+    y = root * unit
+    return y if keepdims else np.squeeze(y, axis), dx
 
 
 def degrees(count: int) -> float:
@@ -94,14 +93,7 @@ def degrees(count: int) -> float:
     return float(count) if count > 0 else 0.0
 
 
-def largest_of(x: Array, axis: Axis) -> np.ndarray:
-    """The largest magnitude in each row, as plain numbers; 1 where that is 0 or no number."""
-    size = np.abs(plain(x))
-    top = size.max(axis=axis, keepdims=True, initial=0)
-    return np.where((top > 0) & np.isfinite(top), top, 1).astype(size.dtype, copy=False)
-
-
-@op
+@op(wide=True)
 def prod(x: Array, axis: Axis = None, keepdims: bool = False):
     """The product over `axis`, an integer or a tuple of them (None: all). With a zero among them,
     the gradient of that zero is the product of the others."""
@@ -135,7 +127,7 @@ def shifted(x: Array, by: int) -> Array:
     return np.concatenate([ones, x[..., : x.shape[-1] - ones.shape[-1]]], -1)
 
 
-@op
+@op(wide=True)
 def cumsum(x: Array, axis: int | None = None):
     """Running sums along `axis` (None: of x as one flat row)."""
 

@@ -25,7 +25,7 @@ def getitem(x: Array, index: Any):
     return x[index], dx
 
 
-@op
+@op(wide=True)
 def put(values: Array, index: Any, shape: tuple[int, ...]):
     """Zeros of `shape`, with `values` added in at `index`: what getitem does, the other way round.
     Where an index occurs twice, both values count."""
@@ -83,7 +83,7 @@ def integers(ids: Any, name: str) -> np.ndarray:
     return ids.astype(np.intp, copy=False)
 
 
-@op
+@op(wide=True)
 def add_rows(rows: Array, ids: np.ndarray, count: int):
     """(N, D) -> (count, D): row i is the sum of the `rows` whose id is i."""
 

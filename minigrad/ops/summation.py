@@ -16,7 +16,7 @@ __all__ = ["einsum"]
 LETTERS = string.ascii_letters
 
 
-@op
+@op(wide=True)
 def einsum(subscripts: str, *operands: Array, optimize: Any = False):  # pyright: ignore
     """The sum of products that `subscripts`, a string, names.
 

@@ -14,9 +14,9 @@ from .settings import Number, number
 def gradient_of(p: Tensor) -> np.ndarray | None:
     """The array of its gradient, if it has one. Raises ValueError where its data was given another
     shape by hand."""
-    if p.grad is None:
+    if p._grad is None:
         return None
-    g = p.grad._data
+    g = p._grad._data
     if g.shape != p._data.shape:
         raise ValueError(f"a parameter of shape {p.shape} has a gradient of shape {g.shape}")
     return g

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -145,16 +146,11 @@ class Optimizer:
 
     def runs(self, block: list[int], gradients: list[Any]) -> list[list[int]]:
         """Neighbours that have a gradient and have made equally many steps, put together."""
-        found: list[list[int]] = []
-        run: list[int] = []
-        for i in block:
-            if gradients[i] is None:
-                run = []
-            elif run and self.steps[i] == self.steps[run[-1]]:
-                run.append(i)
-            else:
-                found.append(run := [i])
-        return found
+
+        def steps(i: int) -> int | None:
+            return None if gradients[i] is None else self.steps[i]
+
+        return [list(run) for made, run in groupby(block, steps) if made is not None]
 
     def update_run(self, run: list[int], gradients: list[Any], settings: Mapping[str, Any]) -> None:
         """Update the neighbouring parameters in `run`, which have made equally many steps."""

@@ -56,7 +56,17 @@ class WarmupSchedule:
             group["lr"] = ratio * rate
 
     def state_dict(self) -> dict[str, Any]:
-        return {"steps": self.steps}
+        """The steps made, and where the rate cools down: the steps `last` and how many before it
+        (infinity: it does not)."""
+        return {"steps": self.steps, "last": self.last, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.steps = whole("steps", state["steps"])
+        """Go on from a `state_dict`. Raises ValueError, with nothing changed, for anything else."""
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(
+                "load_state_dict: this is no state of a WarmupSchedule: it has "
+                + (", ".join(sorted(map(str, state))) or "nothing in it")
+            )
+        steps = whole("steps", state["steps"])
+        last, cooling = (number(name, state[name], finite=False) for name in ("last", "cooling"))
+        self.steps, self.last, self.cooling = steps, last, cooling

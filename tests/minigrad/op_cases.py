@@ -268,6 +268,7 @@ def last_part(split):
 MASK = np.array([[True, False, True], [False, False, True]])
 ROW = np.array([True, False, True])
 IDS = np.array([[1, 0, 1], [3, 1, 1]])
+FAR_FROM_0 = exactly([64.0, 65.0, 66.5], [0.5, 1.0, 4.0])  # of which the first row is centred anew
 INF = math.inf
 
 INDICES = [
@@ -452,6 +453,7 @@ TABLE = [
         *several_axes(normal),
         case(normal(2, 3), ddof=1),
         case(normal(2, 3, 2), axis=(0, 1), ddof=1),
+        case(FAR_FROM_0, axis=1),
         kink(exactly(2.0, 2.0)),
     ),
     Op(
@@ -463,6 +465,7 @@ TABLE = [
         case(normal(2, 3), ddof=1),
         case(normal(2, 3, 2), axis=(0, 1), ddof=1),
         case(normal(0, 3), axis=1),
+        case(FAR_FROM_0, axis=1),
         kink(exactly(2.0, 2.0)),
         kink(exactly([2.0, 2.0], [1.0, 3.0]), axis=1),
     ),
@@ -531,6 +534,7 @@ TABLE = [
         case(normal(2, 3), -1, 1e-5, normal(3), normal(3)),
         case(normal(2, 2, 3), (0, 1), 1e-5, normal(3), normal(3)),
         case(normal(2, 3), -1, 1e-5, normal(2, 1)),
+        case(FAR_FROM_0),
         case(normal(0, 3)),
     ),
     # ---- products

@@ -1,5 +1,6 @@
-"""What PyTorch says to every case of the table, in float32: recorded in op_oracle.npz, so that the
-tests need no PyTorch. To record it anew: `python tests/minigrad/op_oracle.py`.
+"""What PyTorch says to every case of the table, in float32, and in float64 to those at the edge of
+the dtype (edge_cases.py): recorded in op_oracle.npz and edge_oracle.npz, so that the tests need no
+PyTorch. To record it anew: `python tests/minigrad/op_oracle.py`.
 """
 
 import functools
@@ -7,9 +8,11 @@ import math
 from pathlib import Path
 
 import numpy as np
+from edge_cases import EDGES
 from op_cases import CASES
 
 FILE = Path(__file__).with_suffix(".npz")
+EDGE_FILE = FILE.with_name("edge_oracle.npz")
 
 
 @functools.cache
@@ -49,13 +52,57 @@ def asked(case, functions):
     return np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in parts])
 
 
+@functools.cache
+def edge_record():
+    """{edge: [(numbers, movements) of the value and of each gradient, as flat rows]}; see
+    `movements`."""
+    with np.load(EDGE_FILE) as file:
+        found = {}
+        starts = np.cumsum(file["counts"])[:-1]
+        numbers = file["numbers"]
+        with np.errstate(over="ignore"):
+            movements = np.ldexp(1.0, file["exponents"])
+        for name, sizes in zip(file["names"].tolist(), np.split(file["sizes"], starts)):
+            ends = np.cumsum(sizes)
+            found[name] = list(zip(np.split(numbers, ends)[:-1], np.split(movements, ends)[:-1]))
+            numbers, movements = numbers[ends[-1] :], movements[ends[-1] :]
+        return found
+
+
+def asked_at_edge(edge, functions):
+    """[(numbers, movements)] for an edge, from PyTorch itself."""
+    import torch  # noqa: PLC0415
+
+    inputs = [torch.tensor(array, requires_grad=True) for array in edge.arrays()]
+    y = edge.case.call(functions[edge.case.op.name], inputs)
+    cotangent = torch.tensor(edge.cotangent(tuple(y.shape)), dtype=y.dtype, requires_grad=True)
+    gradients = torch.autograd.grad(y, inputs, cotangent, materialize_grads=True, create_graph=True)
+    results = [result.reshape(-1) for result in (y, *gradients)]
+    return [(x.detach().numpy(), movements(x, [*inputs, cotangent])) for x in results]
+
+
+def movements(row, inputs):
+    """By how much each number of a row moves, at most and to first order, when every input moves by
+    as much as itself: the sum of |derivative times input|. A float that is right up to some units
+    of its precision u is right up to so many times u times this."""
+    import torch  # noqa: PLC0415
+
+    moved = np.zeros(len(row))
+    for i in range(len(row) if row.requires_grad else 0):
+        derivatives = torch.autograd.grad(row[i], inputs, retain_graph=True, allow_unused=True)
+        for d, x in zip(derivatives, inputs):
+            if d is not None:
+                moved[i] += float((d * x)[x != 0].abs().sum().detach())
+    return moved
+
+
 def pytorch():
     """PyTorch's function for each op, with our arguments."""
     import torch  # noqa: PLC0415
     import torch.nn.functional as F  # noqa: N812, PLC0415
 
     def number(x):
-        return x if isinstance(x, torch.Tensor) else torch.tensor(float(x))
+        return x if isinstance(x, torch.Tensor) else torch.tensor(float(x), dtype=torch.float64)
 
     def dims(x, axis):
         return tuple(range(x.ndim)) if axis is None else axis
@@ -107,13 +154,17 @@ def pytorch():
 
     def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0):
         if not (targets != ignore_index).any():
-            return 0 * logits.sum()  # the mean over nothing: 0 to us, NaN to PyTorch
+            return 0 * logits.nan_to_num(0, 0, 0).sum()  # nothing: 0 to us, NaN to PyTorch
         return F.cross_entropy(
             logits.reshape(-1, logits.shape[-1]),
             torch.tensor(targets.reshape(-1)),
             ignore_index=-100 if ignore_index is None else ignore_index,
             label_smoothing=label_smoothing,
         )
+
+    def normal_cdf(x):
+        """(torch.special.ndtr and F.gelu lose the digits of the lower tail.)"""
+        return 0.5 * torch.erfc(-x / math.sqrt(2))
 
     def places(shape, index):
         """The places in a flat row of what NumPy reads at `index`."""
@@ -125,7 +176,7 @@ def pytorch():
 
     def put(values, index, shape):
         found = places(shape, index)
-        y = torch.zeros(math.prod(shape))
+        y = torch.zeros(math.prod(shape), dtype=values.dtype)
         return y.index_add(0, found.reshape(-1), values.reshape(-1)).reshape(shape)
 
     def take(x, indices, axis=None):
@@ -159,8 +210,8 @@ def pytorch():
         "sigmoid": torch.sigmoid,
         "relu": torch.relu,
         "erf": torch.erf,
-        "normal_cdf": torch.special.ndtr,
-        "gelu": F.gelu,
+        "normal_cdf": normal_cdf,
+        "gelu": lambda x: x * normal_cdf(x),
         "abs": torch.abs,
         "sin": torch.sin,
         "cos": torch.cos,
@@ -205,7 +256,7 @@ def pytorch():
         "put": put,
         "take": take,
         "embedding": lambda table, ids: F.embedding(torch.tensor(ids), table),
-        "add_rows": lambda rows, ids, count: torch.zeros(count, rows.shape[1]).index_add(
+        "add_rows": lambda rows, ids, count: rows.new_zeros(count, rows.shape[1]).index_add(
             0, torch.tensor(ids), rows
         ),
         "where": where,
@@ -226,5 +277,27 @@ def write():
     print(f"{FILE.name}: {len(rows)} cases, {FILE.stat().st_size / 1000:.0f} kB")
 
 
+def write_edges():
+    """All numbers in float64; of the movements only the power of two above them."""
+    functions = pytorch()
+    found = {str(edge): asked_at_edge(edge, functions) for edge in EDGES}
+    rows = [row for results in found.values() for row, _ in results]
+    moved = np.concatenate([m for results in found.values() for _, m in results])
+    beyond = 1100  # an exponent of infinity
+    exponents = np.where(np.isfinite(moved), np.frexp(np.nan_to_num(moved))[1], beyond)
+    exponents[moved == 0] = -beyond
+    np.savez_compressed(
+        EDGE_FILE,
+        names=np.array(list(found)),
+        counts=np.array([len(results) for results in found.values()], np.int8),
+        sizes=np.array([len(row) for row in rows], np.int16),
+        numbers=np.concatenate(rows),
+        exponents=exponents.astype(np.int16),
+    )
+    print(f"{EDGE_FILE.name}: {len(found)} edges, {EDGE_FILE.stat().st_size / 1000:.0f} kB")
+
+
 if __name__ == "__main__":
+    np.seterr(all="ignore")
     write()
+    write_edges()

@@ -17,6 +17,7 @@ from endurance import chain, memory_growth
 from op_cases import CASES, TABLE
 from op_checks import CHECKS, check
 from random_programs import run_programs
+from random_sessions import run_sessions
 
 import minigrad as mg
 
@@ -77,6 +78,18 @@ def programs(count, seed):
     return []
 
 
+def sessions(count, seed):
+    try:
+        refused, kept = run_sessions(count, seed)
+    except Exception as error:
+        return [f"a random session fails (seed {seed}): {error!r}"]
+    print(
+        f"sessions   {refused + kept} at random (seed {seed}): gradients added up, half precision, "
+        f"trainings copied half-way, and a write through a view, {refused} of which were refused"
+    )
+    return []
+
+
 def endurance():
     start = time.perf_counter()
     result = chain(LENGTH)
@@ -118,7 +131,8 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     overhead()  # a measurement; a busy machine fails no proof
-    failures = cases() + wrong_rules() + programs(options.programs, options.seed) + endurance()
+    failures = cases() + wrong_rules() + programs(options.programs, options.seed)
+    failures += sessions(options.programs, options.seed) + endurance()
     for failure in failures:
         print(f"FAILED     {failure}")
     sys.exit(bool(failures))

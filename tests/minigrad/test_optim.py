@@ -369,6 +369,20 @@ def test_the_schedule_goes_on_from_a_saved_state():
     assert other.optimizer.lr == optimiser.lr
 
 
+def test_a_saved_schedule_knows_where_it_cools_down():
+    schedule = optim.WarmupSchedule(optim.Adam(parameters()), d_model=64, warmup_steps=5)
+    other = optim.WarmupSchedule(optim.Adam(parameters()), d_model=64, warmup_steps=5)
+    other.load_state_dict(schedule.state_dict())
+    assert other.rate(1000) == schedule.rate(1000) > 0  # neither does
+    schedule.cool_down(20, 0.5)
+    other.load_state_dict(schedule.state_dict())
+    assert [other.rate(n) for n in range(1, 30)] == [schedule.rate(n) for n in range(1, 30)]
+    for state in ({}, {"steps": 3}, {"steps": -1, "last": 20, "cooling": 5}):
+        with pytest.raises(ValueError, match="steps|state of a WarmupSchedule"):
+            other.load_state_dict(state)
+        assert other.rate(20) == schedule.rate(20)
+
+
 def test_a_rate_that_cooled_down_stays_at_zero():
     schedule = optim.WarmupSchedule(optim.Adam(parameters()), d_model=64, warmup_steps=5)
     for part in (0.0, 0.01, 0.5):
