@@ -11,7 +11,7 @@ from ..looking.pictures import report
 from ..models import config, recurrent_config
 from ..models.kinds import KINDS
 from ..training.parallel import started_by_mpi
-from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
+from ..training.settings import MODEL_DEFAULTS, TrainingSettings
 from ..training.trainer import train
 from .arguments import add_task_file, command
 
@@ -56,8 +56,7 @@ def add_train(commands: Any) -> None:
 
 
 def add_model_flags(add: Callable[..., object]) -> None:
-    """The kind of the model, and the fields of all kinds, each once."""
-    add("--model", choices=KINDS, help=f"the kind of model (default: {KIND})")
+    """The fields of all kinds of models, each once."""
     known: set[str] = set()
 
     def add_new(flag: str, **about: Any) -> None:
@@ -73,10 +72,11 @@ def train_command(options: argparse.Namespace) -> None:
     if options.task_file is not None:
         tasks.load_file(options.task_file)
     task = tasks.get(options.task, **dict(map(task_option, options.option)))
-    model = {} if options.model is None else {"kind": options.model}
+    settings = given(options, TrainingSettings)
+    model = {"kind": settings.pop("model")} if "model" in settings else {}
     for table in CONFIGS:
         model |= given(options, table)
-    run = train(task, options.run, **given(options, TrainingSettings), model=model)
+    run = train(task, options.run, **settings, model=model)
     if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
         report(run)
 

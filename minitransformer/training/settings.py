@@ -34,7 +34,8 @@ A_PART = Must(
 MODEL = Must(
     f"one of {[*KINDS]}, or a dictionary of its fields",
     lambda value: isinstance(value, dict) or value in KINDS,
-    dict,
+    str,
+    (*KINDS,),
 )
 
 
@@ -49,7 +50,7 @@ class TrainingSettings:
 
     size: str = field(default="small", metadata=setting(one_of(SIZES), "of the model"))
     model: str | dict[str, Any] = field(  # each of its fields has a flag of its own
-        default_factory=dict, metadata=setting(MODEL, "kind and configuration", flag=False)
+        default_factory=dict, metadata=setting(MODEL, "the kind of model", otherwise=KIND)
     )
     steps: int | None = field(
         default=None, metadata=setting(COUNT, "training steps", "what the task recommends")
