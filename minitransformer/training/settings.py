@@ -118,7 +118,7 @@ class TrainingSettings:
 
     def _check_model(self) -> None:
         """Raise ValueError for an unknown kind, or a field that such a model does not have."""
-        require(self.kind in KINDS, "training", "model", f"one of {[*KINDS]}", self.kind)
+        require(self.kind in [*KINDS], "training", "model", f"one of {[*KINDS]}", self.kind)
         of_kind = settings_of(KINDS[self.kind].config)
         known = [each.name for each in of_kind if each.metadata["flag"]]
         for name in self.fields.keys() - {*known}:
