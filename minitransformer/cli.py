@@ -8,6 +8,7 @@ from .commands.arguments import Parser, complain, examples
 from .commands.attention import add_attention
 from .commands.evaluate import add_evaluate
 from .commands.graph import add_graph
+from .commands.race import add_race
 from .commands.tasks import add_tasks
 from .commands.train import add_train
 from .commands.translate import add_translate
@@ -56,6 +57,7 @@ def parser() -> Parser:
         add_evaluate,
         add_attention,
         add_graph,
+        add_race,
         add_tasks,
     ):
         add_command(commands)
