@@ -76,7 +76,8 @@ def race_command(options: argparse.Namespace) -> None:
     )
     about = ", ".join(f"{name}={value}" for name, value in task.options().items())
     title = f"{task.name} ({about}), {options.steps:,} steps, seed {options.seed}"
-    text = "\n".join([f"# {title}", "", table(racers), "", *verdict(racers)]) + "\n"
+    sentences = (f"- {each}" for each in verdict(racers))
+    text = "\n".join([f"# {title}", "", table(racers), "", *sentences]) + "\n"
     write_whole(folder / TABLE, lambda file: file.write(text.encode()))
     show(text)
     show(wrapped(f"The race is in {folder}"))

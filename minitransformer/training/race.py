@@ -27,7 +27,8 @@ OTHERS = {"lstm": {"num_layers": 1}, "attention-lstm": {"num_layers": 1}}
 TOLERANCE = 0.05  # by which numbers of parameters may differ
 EXAMPLES = 2_000  # held-out sentences, or all where there are fewer
 GROUPS = 8  # of lengths, where none are named
-BATCH, ROUNDS = 32, 5  # of the steps that are timed
+BATCH = 32  # sentences of a step
+ROUNDS = 5  # of the steps that are timed
 
 
 def race(
@@ -43,7 +44,9 @@ def race(
     same machine gives the same, but for the times. Raises ValueError as `train` does, and where no
     width gives a model as many parameters as the others."""
     lengths = checked_lengths(lengths, task.max_length)
-    settings: dict[str, Any] = {"steps": steps, "seed": seed, "quiet": True}
+    enough = max(1, min(50_000, steps * BATCH))  # examples; more would never be seen
+    settings: dict[str, Any] = {"steps": steps, "seed": seed, "train_examples": enough}
+    settings |= {"batch_size": BATCH, "validations": 1, "quiet": True}
     runs: list[Run] = []
     report(f"training the {FIRST}", quiet)
     first = train(task, folder / FIRST, size=size, model=FIRST, **settings)
