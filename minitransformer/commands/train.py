@@ -11,7 +11,7 @@ from ..looking.pictures import report
 from ..models import config, recurrent_config
 from ..models.kinds import KINDS
 from ..training.parallel import started_by_mpi
-from ..training.settings import MODEL_DEFAULTS, TrainingSettings
+from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
 from ..training.trainer import train
 from .arguments import add_task_file, command
 
@@ -22,7 +22,7 @@ OTHERWISE = {
     "max_length": "what the task needs",
 }
 
-CONFIGS = [*dict.fromkeys(kind.config for kind in KINDS.values())]
+CONFIGS = [*dict.fromkeys(KINDS[kind].config for kind in (KIND, *KINDS))]
 
 
 def add_train(commands: Any) -> None:

@@ -37,12 +37,12 @@ def race_figure(racers: Sequence[Racer], title: str) -> Figure:
     described(seconds, "length of source and target, tokens", "one training step, ms")
     seconds.set_ylim(bottom=0)
     described(losses, "time of training, seconds", "training loss per token, nats")
-    losses.set_yscale("log")
+    logarithmic(losses, base=10)
     label = "ops from the first word to the loss"
     described(
         ways, "length of source and target, tokens", f"{label}\n(longest way; dotted: shortest)"
     )
-    ways.set_yscale("log")
+    logarithmic(ways, base=2)
     figure.legend(loc="outside lower center", ncols=len(racers), frameon=False)
     figure.suptitle(title, fontsize=10, parse_math=False)
     return figure
@@ -52,6 +52,13 @@ def described(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(alpha=0.3)
+    axes.locator_params(axis="x", integer=True)
+
+
+def logarithmic(axes: Axes, base: int) -> None:
+    axes.set_yscale("log", base=base)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: "")
 
 
 def points(by_length: dict[int, float]) -> tuple[list[int], list[float]]:

@@ -421,11 +421,11 @@ def test_a_named_size_and_the_changes_to_it():
 
 @kinds
 def test_a_recurrent_model_is_trained_kept_and_used_by_what_serves_every_model(kind, tmp_path):
-    run = quick_train(tmp_path / "run", model=kind, steps=300, train_examples=2000, warmup_steps=50)
+    run = quick_train(tmp_path / "run", model=kind, steps=150, train_examples=500, warmup_steps=50)
     assert run.model.kind == kind
     texts = run.task.examples("test", 20, np.random.default_rng(0))
     before, after = run.log()[1]["loss"], evaluate(run.model, run.ids_of(texts)).loss
-    assert after < before / 3
+    assert after < before / 2
     again = load(run.folder)
     assert again.model.kind == kind and same_weights(again.model, run.model)
     assert again.translate("abc") == run.translate("abc")
