@@ -41,19 +41,28 @@ def race(
     quiet: bool = False,
 ) -> list[Racer]:
     """Train each model into a folder of its own in `folder`, and measure it. The same seed on the
-    same machine gives the same, but for the times. Raises ValueError as `train` does, and where no
-    width gives a model as many parameters as the others."""
+    same machine gives the same, but for the times. Raises ValueError as `train` does, where no
+    width gives a model as many parameters as the others, and for a task without held-out examples;
+    KeyboardInterrupt where a training was stopped."""
     lengths = checked_lengths(lengths, task.max_length)
+    if not task.available("test", 1):
+        raise ValueError(f'race: the task "{task.name}" with these options has no test examples')
     enough = max(1, min(50_000, steps * BATCH))  # examples; more would never be seen
     settings: dict[str, Any] = {"steps": steps, "seed": seed, "train_examples": enough}
-    settings |= {"batch_size": BATCH, "validations": 1, "quiet": True}
-    runs: list[Run] = []
-    report(f"training the {FIRST}", quiet)
-    first = train(task, folder / FIRST, size=size, model=FIRST, **settings)
-    for kind, fields in OTHERS.items():
-        model = {"kind": kind, "d_model": matching_width(kind, fields, first.model), **fields}
+    settings |= {"size": size, "batch_size": BATCH, "validations": 1, "quiet": True}
+
+    def trained(kind: str, **model: Any) -> Run:
         report(f"training the {kind}", quiet)
-        runs.append(train(task, folder / kind, model=model, **settings))
+        run = train(task, folder / kind, model={"kind": kind, **model}, **settings)
+        if run.log()[-1]["step"] < steps:  # it has said so; to go on would be no fair race
+            raise KeyboardInterrupt
+        return run
+
+    first = trained(FIRST)
+    runs: list[Run] = []
+    for kind, fields in OTHERS.items():
+        width = matching_width(kind, fields, first.model)
+        runs.append(trained(kind, d_model=width, **fields))
     runs.append(first)
     report("measuring all of them", quiet)
     seconds = times_of([run.model for run in runs], lengths)

@@ -279,6 +279,7 @@ def test_the_command_writes_runs_table_and_picture(tmp_path, capsys, monkeypatch
         ("--steps 0", "steps has to be a whole number above 0, not 0"),
         ("--seed -1", "seed has to be a whole number from 0"),
         ("--option longest=0", '"longest" is a whole number'),
+        ("--option longest=1", "with these options has no test examples"),
         ("--run ", "names no folder"),
     ],
 )
@@ -288,6 +289,17 @@ def test_what_cannot_be_raced_is_a_sentence_and_leaves_nothing(flags, words, tmp
     assert cli.main(["race", name, value, *run]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "race").exists()
+
+
+def test_a_race_that_is_stopped_compares_nothing(tmp_path, capsys, monkeypatch):
+    def stopped(task, folder, steps, **settings):
+        return mt.train(task, folder, steps=steps - 1, **settings)
+
+    monkeypatch.setattr("minitransformer.training.race.train", stopped)
+    flags = "race copy --option longest=3 --size tiny --steps 2 --run"
+    assert cli.main([*flags.split(), str(tmp_path / "race")]) == 130
+    assert "stopped by Ctrl-C" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "race").iterdir()] == ["transformer"]
 
 
 def test_lengths_that_are_no_numbers_are_refused_with_an_example(capsys):
