@@ -90,6 +90,10 @@ def ends(racer: Racer) -> tuple[int, int]:
 
 def loses(lstm: Racer) -> str:
     short, long = ends(lstm)
+    if short == long:
+        return (
+            "Of one length alone enough sentences were held out: this shows nothing of long ones."
+        )
     figures = f"{lstm.exact[short]:.1%} up to length {short}, {lstm.exact[long]:.1%} up to {long}"
     if lstm.exact[short] < 0.5:
         return f"The {lstm.name} has not learned the short sentences either: {figures} are right."

@@ -190,6 +190,8 @@ def test_a_group_of_a_few_sentences_says_nothing():
     for each in (few, *others):
         each.ways[15] = Ways(3, 30)
     assert "does not show: 90.0% up to length 10, 90.0% up to 15" in verdict([few, *others])[0]
+    few.counts[10] = 3
+    assert verdict([few, *others])[0].startswith("Of one length alone enough sentences were held")
 
 
 def test_the_table_has_a_column_for_each_and_is_aligned():
