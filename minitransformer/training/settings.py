@@ -121,8 +121,8 @@ class TrainingSettings:
         require(self.kind in [*KINDS], "training", "model", f"one of {[*KINDS]}", self.kind)
         of_kind = settings_of(KINDS[self.kind].config)
         known = [each.name for each in of_kind if each.metadata["flag"]]
-        for name in self.fields.keys() - {*known}:
-            near = difflib.get_close_matches(str(name), known, n=1)
+        for name in (name for name in self.fields if name not in known):
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
             guess = f"; did you mean {near[0]}?" if near else f", only {', '.join(known)}"
             raise ValueError(f'training: a model of the kind "{self.kind}" has no {name}{guess}')
 

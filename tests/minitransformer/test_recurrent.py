@@ -459,8 +459,9 @@ def test_the_kind_of_a_model_is_a_word_or_stands_among_its_fields(tmp_path):
 @pytest.mark.parametrize(
     "model, words",
     [
-        ({"kind": "lstm", "num_heads": 2}, '"lstm" has no num_heads; did you mean num_layers'),
+        ({"kind": "lstm", "num_heads": 2}, '"lstm" has no num_heads, only d_model, num_lay'),
         ({"kind": "attention-lstm", "norm_first": True}, "has no norm_first, only d_model, num_la"),
+        ({"kind": "lstm", "d_modle": 2}, "has no d_modle; did you mean d_model"),
         ({"num_layers": 2}, '"transformer" has no num_layers'),
         ({"src_vocab_size": 2}, "has no src_vocab_size"),
         ({"kind": "mamba"}, "model has to be one of .*lstm.*, not 'mamba'"),
