@@ -219,7 +219,8 @@ class AttentionLSTM(mg.Module):
         """Read the source ids (B, S), and project the memory into keys, once for all."""
         memory, h = self.encode(src)
         s = mg.tanh(self.bridge(h)).named("s")
-        layers = [(s, mg.Tensor(np.zeros_like(s.data)))] * len(self.decoder)
+        zeros = mg.Tensor(np.zeros_like(s.data), name="zeros")
+        layers = [(s, zeros)] * len(self.decoder)
         real = padding_mask(src)[:, 0]  # (B, 1, S)
         return AttentionState(layers, 0, memory, self.attention.project(memory), real)
 

@@ -17,6 +17,7 @@ from toy_models import (
 )
 
 import minigrad as mg
+from minigrad.backward import history
 from minitransformer import (
     LSTM,
     AdditiveAttention,
@@ -138,6 +139,13 @@ def test_all_steps_in_time_are_projected_in_one_product():
     with mg.profile() as profile:
         lstm(x)
     assert profile.by_op()["linear", "forward"].calls == 1 + 7  # W_x once, W_h at each step
+
+
+def test_how_many_ops_a_step_in_time_records():
+    cell, projected = made(LSTMCell, 3, 2), mg.Tensor(normal(4, 8))
+    h, c = cell(projected, state(4, 2))
+    gates = 2 + 4 + 4  # W_h and its sum with what is projected; cut in four; sigmoids and tanh
+    assert len(history(mg.concatenate([h, c]))) == gates + 3 + 2 + 1  # c; h; what joins them
 
 
 # ---- padding never reaches the state
