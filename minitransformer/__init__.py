@@ -8,8 +8,11 @@ from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
 from .models.layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
+from .models.lstm import LSTM, BidirectionalLSTM, LSTMCell
 from .models.masks import combine_masks, look_ahead_mask, padding_mask
 from .models.positions import LearnedEncoding, SinusoidalEncoding, sinusoids
+from .models.recurrent import AdditiveAttention, AttentionLSTM, LSTMSeq2Seq
+from .models.recurrent_config import RecurrentConfig
 from .models.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
 from .run import Run, load
 from .tasks import Task
@@ -20,8 +23,12 @@ from .training.settings import TrainingSettings
 from .training.trainer import train
 
 __all__ = [
+    "LSTM",
+    "AdditiveAttention",
+    "AttentionLSTM",
     "BatchNorm",
     "Batch",
+    "BidirectionalLSTM",
     "Decoder",
     "DecoderLayer",
     "Dropout",
@@ -30,10 +37,13 @@ __all__ = [
     "EncoderLayer",
     "FeedForward",
     "Hypothesis",
+    "LSTMCell",
+    "LSTMSeq2Seq",
     "LayerNorm",
     "LearnedEncoding",
     "Linear",
     "MultiHeadAttention",
+    "RecurrentConfig",
     "Run",
     "SinusoidalEncoding",
     "Task",

@@ -8,6 +8,7 @@ from .commands.arguments import Parser, complain, examples
 from .commands.attention import add_attention
 from .commands.evaluate import add_evaluate
 from .commands.graph import add_graph
+from .commands.race import add_race
 from .commands.step import add_step
 from .commands.tasks import add_tasks
 from .commands.train import add_train
@@ -58,6 +59,7 @@ def parser() -> Parser:
         add_attention,
         add_graph,
         add_step,
+        add_race,
         add_tasks,
     ):
         add_command(commands)

@@ -2,23 +2,27 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from typing import Any
 
 from .. import tasks
 from ..fields import add_flags, given
 from ..looking.pictures import report
-from ..models.config import SHAPE, TransformerConfig
+from ..models import config, recurrent_config
+from ..models.kinds import KINDS
 from ..training.parallel import started_by_mpi
-from ..training.settings import MODEL_DEFAULTS, TrainingSettings
+from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
 from ..training.trainer import train
 from .arguments import add_task_file, command
 
 # What counts where a flag of the model is not given; for the others that is in their table.
 OTHERWISE = {
-    **dict.fromkeys(SHAPE, "that of --size"),
+    **dict.fromkeys((*config.SHAPE, *recurrent_config.SHAPE), "that of --size"),
     **{name: str(value) for name, value in MODEL_DEFAULTS.items()},
     "max_length": "what the task needs",
 }
+
+CONFIGS = [*dict.fromkeys(KINDS[kind].config for kind in (KIND, *KINDS))]
 
 
 def add_train(commands: Any) -> None:
@@ -30,6 +34,7 @@ def add_train(commands: Any) -> None:
         "minitransformer train reverse",
         "minitransformer train numbers --option largest=9999 --steps 1500 --run runs/small-numbers",
         "minitransformer train copy --size tiny --positions learned --seed 1",
+        "minitransformer train reverse --model attention-lstm",
         "minitransformer train reverse --d-model 48 --num-heads 3 --lr 0.002",
         "minitransformer train mine --task-file mine.py",
         "minitransformer train numbers --size medium --workers 2",
@@ -47,15 +52,31 @@ def add_train(commands: Any) -> None:
         help="an option of the task, see: minitransformer tasks; may be given several times",
     )
     add_flags(sub.add_argument_group("training").add_argument, TrainingSettings)
-    add_flags(sub.add_argument_group("model").add_argument, TransformerConfig, OTHERWISE)
+    add_model_flags(sub.add_argument_group("model").add_argument)
+
+
+def add_model_flags(add: Callable[..., object]) -> None:
+    """The fields of all kinds of models, each once."""
+    known: set[str] = set()
+
+    def add_new(flag: str, **about: Any) -> None:
+        if flag not in known:
+            known.add(flag)
+            add(flag, **about)
+
+    for table in CONFIGS:
+        add_flags(add_new, table, OTHERWISE)
 
 
 def train_command(options: argparse.Namespace) -> None:
     if options.task_file is not None:
         tasks.load_file(options.task_file)
     task = tasks.get(options.task, **dict(map(task_option, options.option)))
-    model = given(options, TransformerConfig)
-    run = train(task, options.run, **given(options, TrainingSettings), model=model)
+    settings = given(options, TrainingSettings)
+    model = {"kind": settings.pop("model")} if "model" in settings else {}
+    for table in CONFIGS:
+        model |= given(options, table)
+    run = train(task, options.run, **settings, model=model)
     if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
         report(run)
 

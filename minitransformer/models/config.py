@@ -116,13 +116,7 @@ class TransformerConfig:
         """Raise ValueError, before anything is made, for a model that this machine cannot hold."""
         tables = 2 * 8 * self.max_length * self.d_model  # of the positions
         layers = self.num_encoder_layers + self.num_decoder_layers
-        needed = 4 * self.num_parameters() + tables + LAYER * layers
-        memory = _memory()
-        if memory and needed > memory:
-            raise ValueError(
-                f"TransformerConfig: a model of these sizes needs {needed / 1e9:,.0f} GB of "
-                f"memory, and this machine has {memory / 1e9:,.0f}: choose smaller ones"
-            )
+        require_memory(self, self.num_parameters(), tables + LAYER * layers)
 
     def to_json(self) -> dict[str, Any]:
         """All fields, as a dictionary for JSON."""
@@ -136,6 +130,17 @@ class TransformerConfig:
         pad_id = content.pop("pad_id", PAD)
         require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
         return cls(**content)
+
+
+def require_memory(config: Any, parameters: int, more: int = 0) -> None:
+    """Raise ValueError for a model of so many parameters, and so many bytes `more`, that this
+    machine cannot hold."""
+    needed, memory = 4 * parameters + more, _memory()
+    if memory and needed > memory:
+        raise ValueError(
+            f"{type(config).__name__}: a model of these sizes needs {needed / 1e9:,.0f} GB of "
+            f"memory, and this machine has {memory / 1e9:,.0f}: choose smaller ones"
+        )
 
 
 def _memory() -> int | None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .config import TransformerConfig
+from .recurrent import AttentionLSTM, LSTMSeq2Seq
+from .recurrent_config import RecurrentConfig
 from .seq2seq import Seq2Seq
 from .transformer import Transformer
 
@@ -16,7 +18,11 @@ class Kind(NamedTuple):
 
 
 # To add one, write its file here, see seq2seq.py, and name it in this table.
-KINDS = {"transformer": Kind(Transformer, TransformerConfig)}
+KINDS = {
+    "lstm": Kind(LSTMSeq2Seq, RecurrentConfig),
+    "attention-lstm": Kind(AttentionLSTM, RecurrentConfig),
+    "transformer": Kind(Transformer, TransformerConfig),
+}
 
 
 def from_json(kind: str, content: dict[str, Any]) -> Seq2Seq:

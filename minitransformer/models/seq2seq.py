@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 import minigrad as mg
 
@@ -123,3 +124,24 @@ def evaluating(model: Seq2Seq) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
+
+
+def checked_ids(ids: ArrayLike, what: str, config: Config) -> np.ndarray:
+    """Ids (batch, time) that a model of this config can read. Raises ValueError for others; `what`
+    they are is "source" or "target"."""
+    ids = np.asarray(ids)
+    if ids.ndim != 2 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"the {what} ids are {ids.dtype} of shape {ids.shape}; give integers (batch, time)"
+        )
+    checked_length(ids.shape[1], what, config)
+    return ids
+
+
+def checked_length(length: int, what: str, config: Config) -> None:
+    """Raise ValueError for a sentence that is empty, or longer than its model takes."""
+    if not 1 <= length <= config.max_length:
+        raise ValueError(
+            f"the {what} has {length} tokens; this model has positions for 1 to "
+            f"{config.max_length} (max_length)"
+        )

@@ -14,7 +14,7 @@ from .config import TransformerConfig
 from .layers import Dropout, Embedding, FeedForward, LayerNorm, Linear
 from .masks import combine_masks, look_ahead_mask, padding_mask
 from .positions import POSITIONS
-from .seq2seq import AttentionTensors
+from .seq2seq import AttentionTensors, checked_ids, checked_length
 
 
 class EncoderLayer(mg.Module):
@@ -157,14 +157,15 @@ class Transformer(mg.Module):
 
     def encode(self, src: ArrayLike) -> mg.Tensor:
         """The encoder's output for source ids (B, S): the memory (B, S, d_model)."""
-        src = self._checked(src, "source")
+        src = checked_ids(src, "source", self.config)
         x = self.dropout(self.src_positions(self.src_embedding(mg.Tensor(src, name="source"))))
         return self.encoder(x, padding_mask(src)).named("memory")
 
     def decode(self, tgt: ArrayLike, memory: mg.Tensor, src: ArrayLike) -> mg.Tensor:
         """Logits (B, T, tgt_vocab_size) for target ids (B, T), of which position t sees those up to
         t. The source ids say where the memory is padding."""
-        src, tgt = self._checked(src, "source"), self._checked(tgt, "target")
+        src = checked_ids(src, "source", self.config)
+        tgt = checked_ids(tgt, "target", self.config)
         mask = combine_masks(padding_mask(tgt), look_ahead_mask(tgt.shape[1]))
         x = self.dropout(self.tgt_positions(self.tgt_embedding(mg.Tensor(tgt, name="target"))))
         return self.logits(self.decoder(x, memory, mask, padding_mask(src))).named("logits")
@@ -183,7 +184,7 @@ class Transformer(mg.Module):
         """Compute the one new position, of `tokens` (B,): logits (B, tgt_vocab_size)."""
         written = state.tgt_mask.shape[-1]
         tgt = np.asarray(tokens)[:, None]  # (B, 1)
-        self._check_length(written + 1, "target")
+        checked_length(written + 1, "target", self.config)
         mask = np.concatenate([state.tgt_mask, padding_mask(tgt)], axis=-1)  # (B, 1, 1, T)
         caches = [cache.copy() for cache in state.caches]
         x = self.dropout(
@@ -212,19 +213,3 @@ class Transformer(mg.Module):
         if self.config.tie_embeddings:
             return x @ self.tgt_embedding.weight.T
         return self.output(x)
-
-    def _checked(self, ids: ArrayLike, what: str) -> np.ndarray:
-        ids = np.asarray(ids)
-        if ids.ndim != 2 or ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"the {what} ids are {ids.dtype} of shape {ids.shape}; give integers (batch, time)"
-            )
-        self._check_length(ids.shape[1], what)
-        return ids
-
-    def _check_length(self, length: int, what: str) -> None:
-        if not 1 <= length <= self.config.max_length:
-            raise ValueError(
-                f"the {what} has {length} tokens; this model has positions for 1 to "
-                f"{self.config.max_length} (max_length)"
-            )

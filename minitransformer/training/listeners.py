@@ -79,9 +79,12 @@ class Log:
 
     def __call__(self, step: Step) -> None:
         if step.number % LOGGED == 0 or step.number in self.validated_at:
-            speed = round(self.pace.tokens_per_second)
             self.run.add_to_log(
-                step=step.number, loss=step.loss, lr=step.lr, tokens_per_second=speed
+                step=step.number,
+                loss=step.loss,
+                lr=step.lr,
+                tokens_per_second=round(self.pace.tokens_per_second),
+                seconds=round(self.pace.seconds, 3),  # since the first step
             )
 
 

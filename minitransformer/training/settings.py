@@ -2,6 +2,7 @@
 their help are made of these fields (see fields.py)."""
 
 import dataclasses
+import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,28 +19,38 @@ from ..fields import (
     is_number,
     kept,
     one_of,
+    require,
     setting,
     settings_of,
 )
 from ..models.config import SIZES
+from ..models.kinds import KINDS
 
+KIND = "transformer"  # of the model, where nothing is said
 MODEL_DEFAULTS = {"dropout": 0.0}  # where a toy wants another model than the paper's
 A_PART = Must(
     "a part of the steps, from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1, float
 )
-FIELDS = Must("a dictionary of its fields", lambda value: isinstance(value, dict), dict)
+MODEL = Must(
+    f"one of {[*KINDS]}, or a dictionary of its fields",
+    lambda value: isinstance(value, dict) or value in KINDS,
+    str,
+    (*KINDS,),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """What a training is made of, besides its task. All randomness comes from `seed`.
 
-    Raises ValueError for a value that makes no sense.
+    `model` is a kind of model ("lstm"), or a dictionary of fields of its configuration, which may
+    have that kind too: {"kind": "lstm", "d_model": 48}. Raises ValueError for a value that makes no
+    sense.
     """
 
     size: str = field(default="small", metadata=setting(one_of(SIZES), "of the model"))
-    model: dict[str, Any] = field(  # each of them has a flag of its own
-        default_factory=dict, metadata=setting(FIELDS, "of its configuration", flag=False)
+    model: str | dict[str, Any] = field(  # each of its fields has a flag of its own
+        default_factory=dict, metadata=setting(MODEL, "the kind of model", otherwise=KIND)
     )
     steps: int | None = field(
         default=None, metadata=setting(COUNT, "training steps", "what the task recommends")
@@ -90,8 +101,30 @@ class TrainingSettings:
         for each in settings_of(self):
             object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
+        self._check_model()
         if self.lr is not None and self.lr_scale != 1:
             raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")
+
+    @property
+    def kind(self) -> str:
+        """Which kind of model is trained."""
+        return self.model if isinstance(self.model, str) else self.model.get("kind", KIND)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of its configuration that are given."""
+        given = {} if isinstance(self.model, str) else self.model
+        return {name: value for name, value in given.items() if name != "kind"}
+
+    def _check_model(self) -> None:
+        """Raise ValueError for an unknown kind, or a field that such a model does not have."""
+        require(self.kind in [*KINDS], "training", "model", f"one of {[*KINDS]}", self.kind)
+        of_kind = settings_of(KINDS[self.kind].config)
+        known = [each.name for each in of_kind if each.metadata["flag"]]
+        for name in (name for name in self.fields if name not in known):
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
+            guess = f"; did you mean {near[0]}?" if near else f", only {', '.join(known)}"
+            raise ValueError(f'training: a model of the kind "{self.kind}" has no {name}{guess}')
 
     def decided(self, steps: int) -> "TrainingSettings":
         """The same with nothing left open: `steps` are those that the task recommends."""

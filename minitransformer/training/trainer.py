@@ -198,16 +198,16 @@ def _prepare(
     texts = task.examples("train", settings.train_examples, data_rng)
     available = task.available("validation", settings.validation_examples)
     validation_texts = task.examples("validation", max(1, available), data_rng)
-    shared = settings.model.get("tie_embeddings", False)
+    shared = settings.fields.get("tie_embeddings", False)
     source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
-    kind = KINDS["transformer"]
+    kind = KINDS[settings.kind]
     config = kind.config.of_size(
         settings.size,
         len(source_vocab),
         len(target_vocab),
-        **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.model},
+        **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.fields},
     )
-    if config.tie_embeddings and source_vocab.tokens != target_vocab.tokens:
+    if shared and source_vocab.tokens != target_vocab.tokens:
         raise ValueError(
             "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
             f'those of the task "{task.name}" have as many tokens, but not the same ones'

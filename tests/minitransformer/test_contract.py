@@ -19,8 +19,13 @@ MODELS = {
     "learned positions": {"positions": "learned"},
     "tied embeddings": {"tie_embeddings": True},
     "several layers": {"num_encoder_layers": 2, "num_decoder_layers": 3},
+    "lstm": {"kind": "lstm"},
+    "lstm of two layers": {"kind": "lstm", "num_layers": 2},
+    "attention-lstm": {"kind": "attention-lstm"},
+    "attention-lstm of two layers": {"kind": "attention-lstm", "num_layers": 2},
 }
 models = pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+kinds = pytest.mark.parametrize("kind", KINDS)
 
 SRC = source_rows([[4, 5, 6], [7], [5, 4]])  # ragged: the shorter ones are padded
 TGT = np.array([[1, 4, 5, 6, 7], [1, 6, 2, 0, 0], [1, 7, 0, 2, 5]])
@@ -75,14 +80,15 @@ def test_a_step_and_a_selection_leave_the_old_state_as_it_is(changes):
     close(other, model(SRC, np.stack([TGT[:, 0], [7, 7, 7]], axis=1)).data[:, 1], 1e-13)
 
 
+@kinds
 @few
 @given(st.data())
-def test_any_ragged_batch_is_stepped_as_each_sentence_alone(data):
+def test_any_ragged_batch_is_stepped_as_each_sentence_alone(kind, data):
     ids = st.lists(st.integers(3, 7), max_size=6)
     src = source_rows(data.draw(st.lists(ids, min_size=1, max_size=4)))
     time = data.draw(st.integers(1, 8))
     tgt = np.random.default_rng(0).integers(1, 8, (len(src), time))
-    model = a_model()
+    model = a_model(kind=kind)
     together = stepped(model, src, tgt)
     close(together, model(src, tgt), 1e-12)
     for row in range(len(src)):
@@ -111,8 +117,9 @@ def test_the_memory_is_read_and_projected_once(monkeypatch):
     np.testing.assert_array_equal(logits.data, expected.data)
 
 
-def test_a_step_beyond_the_positions_is_refused():
-    model = a_model(max_length=5)
+@kinds
+def test_a_step_beyond_the_positions_is_refused(kind):
+    model = a_model(kind=kind, max_length=5)
     state = model.start(SRC)
     for tokens in TGT.T:
         _, state = model.step(state, tokens)
@@ -120,8 +127,9 @@ def test_a_step_beyond_the_positions_is_refused():
         model.step(state, TGT[:, 0])
 
 
-def test_the_gradient_of_steps_is_that_of_the_whole_target():
-    model = a_model()
+@models
+def test_the_gradient_of_steps_is_that_of_the_whole_target(changes):
+    model = a_model(**changes)
     cotangent = np.random.default_rng(0).standard_normal((3, 5, 8))
     state, total = model.start(SRC), mg.Tensor(np.zeros(()))
     for t, tokens in enumerate(TGT.T):
@@ -135,15 +143,25 @@ def test_the_gradient_of_steps_is_that_of_the_whole_target():
         close(stepwise[path], parameter.grad, 1e-11)
 
 
-def test_every_attention_tensor_is_found_in_the_graph_of_a_forward_pass():
-    model = a_model(num_encoder_layers=2, num_decoder_layers=3)
+@pytest.mark.parametrize(
+    "changes, heads, counts",
+    [
+        ({"num_encoder_layers": 2, "num_decoder_layers": 3}, 2, [2, 3, 3]),
+        ({"kind": "attention-lstm", "num_layers": 2}, 1, [1]),
+        ({"kind": "lstm"}, 0, []),
+    ],
+    ids=["transformer", "attention-lstm", "lstm"],
+)
+def test_every_attention_tensor_is_found_in_the_graph_of_a_forward_pass(changes, heads, counts):
+    model = a_model(**changes)
     graph = mg.graph_of(model(SRC, TGT))
     lengths = {"source": SRC.shape[1], "target": TGT.shape[1]}
     for kind in model.attention_tensors():
         for name in kind.names:
-            shape = (3, 2, lengths[kind.queries], lengths[kind.keys])
+            shape = (3, heads, lengths[kind.queries], lengths[kind.keys])
             assert graph.find(name).value.shape == shape
-    assert [len(kind.names) for kind in model.attention_tensors()] == [2, 3, 3]
+            np.testing.assert_allclose(graph.find(name).value.sum(axis=-1), 1, atol=1e-12)
+    assert [len(kind.names) for kind in model.attention_tensors()] == counts
 
 
 @pytest.mark.parametrize("name", KINDS)

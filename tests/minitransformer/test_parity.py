@@ -14,7 +14,10 @@ from toy_models import close
 
 import minigrad as mg
 from minitransformer import (
+    LSTM,
+    BidirectionalLSTM,
     LayerNorm,
+    LSTMCell,
     MultiHeadAttention,
     Transformer,
     TransformerConfig,
@@ -51,16 +54,34 @@ def ours(case, dtype):
     rng = np.random.default_rng(0)
     if case == "layer-norm":
         module, arguments = LayerNorm(**config), tensors
+    elif case.startswith("lstm"):
+        module = {"lstm-cell": LSTMCell, "lstm": LSTM}.get(case, BidirectionalLSTM)(
+            **config, rng=rng
+        )
+        arguments = {**tensors, "tokens": inputs.get("tokens")}
     elif case.startswith("attention"):
         module = MultiHeadAttention(rng=rng, **config)
         arguments = {**tensors, "mask": padding_mask(inputs["tokens"])}
     else:
         module, arguments = Transformer(TransformerConfig(**config), rng), inputs
     module.astype(dtype).load_state_dict(recorded(case, "weights"))
-    output = module(**arguments)
+    output = recurrent_output(module, **arguments) if "lstm" in case else module(**arguments)
     output.backward(cotangent)
     leaves = {**dict(module.named_parameters()), **tensors}
     return output.data, {name: leaf.grad.data for name, leaf in leaves.items()}
+
+
+def recurrent_output(module, x, tokens, h=None, c=None):
+    """What the record calls the output of an LSTM: all that it gives in one tensor."""
+    if isinstance(module, LSTMCell):
+        return mg.concatenate(module(module.project(x), (h, c)), axis=-1)
+    real = tokens != 0
+    if isinstance(module, LSTM):
+        shown, (h, c) = module(x, real, (h, c))
+    else:
+        shown, *ends = module(x, real)
+        h, c = (mg.concatenate(each, axis=-1) for each in zip(*ends))
+    return mg.concatenate([shown * real[:, :, None], h[:, None], c[:, None]], axis=1)
 
 
 def all_close(gradients, right, tolerance):
@@ -90,6 +111,7 @@ def test_every_gradient_is_that_of_pytorch(case, dtype):
 
 def test_the_whole_model_is_compared_post_norm_and_pre_norm_with_padding_on_both_sides():
     assert {"post-norm", "pre-norm", "attention", "layer-norm"} <= set(CASES)
+    assert {"lstm-cell", "lstm", "lstm-bidirectional"} <= set(CASES)
     for case in ("post-norm", "pre-norm"):
         inputs = recorded(case, "inputs")
         assert (inputs["src"] == 0).any() and (inputs["tgt"] == 0).any()

@@ -118,7 +118,7 @@ def test_a_run_without_a_kind_is_a_transformer(pad_id, run_folder, trained):
 
 def test_another_kind_is_refused_with_those_that_there_are(run_folder):
     change(run_folder / CONFIG, kind="mamba")
-    refused(run_folder, CONFIG, "no kind of model 'mamba', only transformer")
+    refused(run_folder, CONFIG, "no kind of model 'mamba', only lstm, attention-lstm, transformer")
 
 
 def test_another_id_of_padding_is_refused(run_folder):

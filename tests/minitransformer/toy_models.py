@@ -6,21 +6,20 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minitransformer import Transformer, TransformerConfig, tasks, train
+from minitransformer import tasks, train
+from minitransformer.models.kinds import KINDS
 from minitransformer.text.batching import Batch
 from minitransformer.text.specials import END, PAD, START
 
+ANY = {"src_vocab_size": 8, "tgt_vocab_size": 8, "d_model": 4, "dropout": 0.0, "max_length": 8}
 TOY = {
-    "src_vocab_size": 8,
-    "tgt_vocab_size": 8,
-    "d_model": 4,
+    **ANY,
     "num_heads": 2,
     "d_ff": 5,
     "num_encoder_layers": 1,
     "num_decoder_layers": 1,
-    "dropout": 0.0,
-    "max_length": 8,
 }
+RECURRENT = {**ANY, "num_layers": 1}
 BATCH = Batch(  # two sentences, the second with padding on both sides
     src=np.array([[4, 5, 6, 2], [7, 2, 0, 0]]),
     tgt_in=np.array([[1, 4, 5], [1, 6, 0]]),
@@ -28,12 +27,13 @@ BATCH = Batch(  # two sentences, the second with padding on both sides
 )
 
 
-def toy_model(seed=0, **changes):
-    """A Transformer over 8 tokens with parameters that are no special case: no gamma is 1, no bias
-    is 0."""
+def toy_model(seed=0, kind="transformer", **changes):
+    """A model over 8 tokens with parameters that are no special case: no gamma is 1, no bias is
+    0."""
     rng = np.random.default_rng(seed)
-    config = TransformerConfig(**{**TOY, **changes})
-    return scattered(Transformer(config, rng), rng)
+    model, config = KINDS[kind]
+    values = TOY if kind == "transformer" else RECURRENT
+    return scattered(model(config(**{**values, **changes}), rng), rng)
 
 
 def scattered(module, rng):

@@ -13,6 +13,7 @@ import numpy as np
 
 import minigrad as mg
 import minitransformer as mt
+from minitransformer.models.recurrent import AttentionState, ContextState
 from minitransformer.models.seq2seq import Seq2Seq, State
 from minitransformer.models.transformer import TransformerState
 from minitransformer.training.metrics import Evaluation
@@ -23,6 +24,8 @@ run = mt.train("reverse", "folder", steps=5, size="tiny", quiet=True)
 assert_type(run, mt.Run)
 mt.train(mt.tasks.get("copy", symbols=5), Path("folder"), model={"d_model": 48}, threads=None)
 mt.train(task="numbers", folder=None, batch_size=64, lr_scale=0.5, seed=1)
+mt.train("reverse", model="lstm")
+mt.train("reverse", model={"kind": "attention-lstm", "d_model": 48})
 mt.train("reverse", stps=3)  # pyright: ignore[reportCallIssue]
 mt.train("reverse", steps="x")  # pyright: ignore[reportArgumentType]
 mt.train("reverse", "folder", 3)  # pyright: ignore[reportCallIssue]
@@ -56,6 +59,10 @@ assert_type(mt.sample(model, src, np.random.default_rng(0), top_k=5), list[list[
 assert_type(mt.beam_search(model, src)[0][0].score, float)
 mt.sample(model, src, 0)  # pyright: ignore[reportArgumentType]
 assert_type(mt.evaluate(model, [([4], [5, 6])]), Evaluation)
+recurrent = mt.AttentionLSTM(mt.RecurrentConfig(11, 12, d_model=8), np.random.default_rng(0))
+assert_type(recurrent.step(recurrent.start(src), tgt[:, 0]), tuple[mg.Tensor, AttentionState])
+another_model: Seq2Seq[ContextState] = mt.LSTMSeq2Seq(mt.RecurrentConfig.of_size("tiny", 11, 12))
+assert_type(mt.greedy_decode(another_model, src), list[list[int]])
 mt.greedy_decode(mg.Module(), src)  # pyright: ignore[reportArgumentType]
 
 # Runs.

@@ -21,7 +21,10 @@ import torch
 from torch import nn
 
 from minitransformer import (
+    LSTM,
+    BidirectionalLSTM,
     LayerNorm,
+    LSTMCell,
     MultiHeadAttention,
     Transformer,
     TransformerConfig,
@@ -50,6 +53,9 @@ CASES = {
     "attention": {"d_model": 12, "num_heads": 3, "bias": True},
     "attention-without-bias": {"d_model": 8, "num_heads": 4, "bias": False},
     "layer-norm": {"d_model": 10},
+    "lstm-cell": {"inputs": 5, "hidden": 4},
+    "lstm": {"inputs": 5, "hidden": 4},
+    "lstm-bidirectional": {"inputs": 3, "hidden": 4},
 }
 
 
@@ -60,6 +66,17 @@ def make(case, rng):
         module = LayerNorm(**config)
         inputs = {"x": 3 * rng.standard_normal((2, 4, 10)) + 1}
         shape = (2, 4, 10)
+    elif case == "lstm-cell":
+        module = LSTMCell(**config, rng=rng)
+        inputs = {"x": rng.standard_normal((3, 5)), **states(config, rng)}
+        shape = (3, 8)
+    elif case.startswith("lstm"):
+        both = case == "lstm-bidirectional"
+        module = (BidirectionalLSTM if both else LSTM)(**config, rng=rng)
+        tokens = np.array([[3, 3, 3, 3, 3, 3], [3, 3, 3, 0, 0, 0], [3, 0, 0, 0, 0, 0]])
+        inputs = {"x": rng.standard_normal((3, 6, config["inputs"])), "tokens": tokens}
+        inputs |= {} if both else states(config, rng)
+        shape = (3, 8, 8 if both else 4)
     elif case.startswith("attention"):
         module = MultiHeadAttention(rng=rng, **config)
         width = config["d_model"]
@@ -85,6 +102,11 @@ def make(case, rng):
     return weights, {**inputs, "cotangent": float32(rng.standard_normal(shape))}
 
 
+def states(config, rng):
+    """The (h, c) with which an LSTM begins."""
+    return {name: rng.standard_normal((3, config["hidden"])) for name in "hc"}
+
+
 def float32(array):
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
@@ -105,7 +127,9 @@ def run(case, weights, inputs, dtype=torch.float64):
         if tensor.is_floating_point():
             given[name] = tensor.to(dtype).requires_grad_(name != "cotangent")
     cotangent = given.pop("cotangent")
-    compute = {"layer-norm": norm, "attention": attention}.get(case.split("-without")[0], model)
+    computations = {"layer-norm": norm, "attention": attention, "lstm-cell": cell}
+    computations |= {"lstm": lstm, "lstm-bidirectional": bidirectional_lstm}
+    compute = computations.get(case.split("-without")[0], model)
     output = compute(config, tensors, **given)
     wanted = {**tensors, **{name: t for name, t in given.items() if t.requires_grad}}
     gradients = torch.autograd.grad((output * cotangent).sum(), list(wanted.values()))
@@ -124,6 +148,40 @@ def attention(config, tensors, query, key, value, tokens):
     options = {"key_padding_mask": tokens == 0, "need_weights": False}
     weights = attention_weights(tensors)
     return torch.func.functional_call(module, weights, (query, key, value), options)[0]
+
+
+def cell(config, tensors, x, h, c):
+    """h and c after a step, side by side."""
+    return torch.cat(torch.lstm_cell(x, (h, c), *cell_weights(tensors)), dim=-1)
+
+
+def lstm(config, tensors, x, tokens, h, c):
+    """The hidden states, zeros at padding, and after them the last h and c."""
+    weights = cell_weights(part(tensors, "cell"))
+    return packed_lstm(x, tokens, (h[None], c[None]), weights, bidirectional=False)
+
+
+def bidirectional_lstm(config, tensors, x, tokens):
+    """As `lstm`, with those of the reverse LSTM beside them."""
+    weights = [
+        weight
+        for way in ("forwards", "backwards")
+        for weight in cell_weights(part(tensors, f"{way}.cell"))
+    ]
+    zeros = x.new_zeros(2, len(x), config["hidden"])
+    return packed_lstm(x, tokens, (zeros, zeros), weights, bidirectional=True)
+
+
+def packed_lstm(x, tokens, state, weights, bidirectional):
+    """What nn.LSTM computes of rows of unequal length."""
+    lengths = (tokens != 0).sum(dim=1)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+    settings = (True, 1, 0.0, False, bidirectional)  # biases, layers, dropout, training
+    data, h, c = torch.lstm(packed.data, packed.batch_sizes, state, weights, *settings)
+    packed = nn.utils.rnn.PackedSequence(data, packed.batch_sizes)
+    shown, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    last = [torch.cat([*each], dim=-1)[:, None] for each in (h, c)]  # (B, 1, hidden or twice that)
+    return torch.cat([shown, *last], dim=1)
 
 
 def model(config, tensors, src, tgt):
@@ -191,6 +249,13 @@ def part(tensors, prefix):
 
 def renamed(weights, prefix):
     return {f"{prefix}.{name}": tensor for name, tensor in weights.items()}
+
+
+def cell_weights(tensors):
+    """Of one LSTM: PyTorch has a second bias, which is added to the first."""
+    bias = tensors["w_x.bias"]
+    products = [tensors["w_x.weight"].T, tensors["w_h.weight"].T]
+    return [*(weight.contiguous() for weight in products), bias, torch.zeros_like(bias)]
 
 
 def norm_weights(tensors):
