@@ -7,7 +7,14 @@ from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
 from .models.layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
 from .models.masks import combine_masks, look_ahead_mask, padding_mask
-from .models.positions import LearnedEncoding, SinusoidalEncoding, sinusoids
+from .models.positions import (
+    ConcatenatedEncoding,
+    LearnedEncoding,
+    SinusoidalEncoding,
+    concatenated_sinusoids,
+    rotated,
+    sinusoids,
+)
 from .models.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
 from .run import Run, load
 from .tasks import Task
@@ -20,6 +27,7 @@ from .training.trainer import train
 __all__ = [
     "BatchNorm",
     "Batch",
+    "ConcatenatedEncoding",
     "Decoder",
     "DecoderLayer",
     "Dropout",
@@ -41,12 +49,14 @@ __all__ = [
     "attention_maps",
     "batch_loss",
     "combine_masks",
+    "concatenated_sinusoids",
     "evaluate",
     "greedy_decode",
     "load",
     "look_ahead_mask",
     "make_batch",
     "padding_mask",
+    "rotated",
     "scaled_dot_product_attention",
     "shuffled_batches",
     "sinusoids",

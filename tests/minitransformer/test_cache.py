@@ -13,6 +13,11 @@ VARIANTS = {
     "learned positions": {"positions": "learned"},
     "tied embeddings": {"tie_embeddings": True},
     "several layers": {"num_decoder_layers": 3},
+    "concatenated positions": {"positions": "concatenated"},
+    "rotary positions": {"positions": "rotary", "num_decoder_layers": 2},
+    "batch norm": {"norm": "batch"},
+    "target tied with the output": {"tie_embeddings": "target"},
+    "source tied with target": {"tie_embeddings": "source-target"},
 }
 variants = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 

@@ -14,6 +14,7 @@ from toy_models import close
 
 import minigrad as mg
 from minitransformer import (
+    BatchNorm,
     LayerNorm,
     MultiHeadAttention,
     Transformer,
@@ -51,13 +52,18 @@ def ours(case, dtype):
     rng = np.random.default_rng(0)
     if case == "layer-norm":
         module, arguments = LayerNorm(**config), tensors
+    elif case == "batch-norm":
+        module = BatchNorm(**config)
+        arguments = {**tensors, "real": inputs["tokens"] != 0}
     elif case.startswith("attention"):
         module = MultiHeadAttention(rng=rng, **config)
         arguments = {**tensors, "mask": padding_mask(inputs["tokens"])}
     else:
         module, arguments = Transformer(TransformerConfig(**config), rng), inputs
-    module.astype(dtype).load_state_dict(recorded(case, "weights"))
+    module.astype(dtype).load_state_dict({**module.state_dict(), **recorded(case, "weights")})
     output = module(**arguments)
+    if case == "batch-norm":
+        output = output[arguments["real"]]
     output.backward(cotangent)
     leaves = {**dict(module.named_parameters()), **tensors}
     return output.data, {name: leaf.grad.data for name, leaf in leaves.items()}
@@ -90,9 +96,16 @@ def test_every_gradient_is_that_of_pytorch(case, dtype):
 
 def test_the_whole_model_is_compared_post_norm_and_pre_norm_with_padding_on_both_sides():
     assert {"post-norm", "pre-norm", "attention", "layer-norm"} <= set(CASES)
-    for case in ("post-norm", "pre-norm"):
+    kinds = {}
+    for case in CASES:
+        config = json.loads(str(RECORDED[f"{case}/config"]))
+        if "src_vocab_size" not in config:
+            continue
+        config = TransformerConfig(**config)
+        kinds.setdefault((config.norm_first, config.activation), case)
         inputs = recorded(case, "inputs")
         assert (inputs["src"] == 0).any() and (inputs["tgt"] == 0).any()
+    assert len(kinds) == 4  # pre-norm and post-norm, each with ReLU and with GELU
 
 
 def test_the_comparison_can_fail():
