@@ -2,6 +2,7 @@
 
 from . import tasks
 from .decoding.greedy import greedy_decode
+from .explaining import Explanation
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
@@ -34,6 +35,7 @@ __all__ = [
     "Embedding",
     "Encoder",
     "EncoderLayer",
+    "Explanation",
     "FeedForward",
     "LayerNorm",
     "LearnedEncoding",

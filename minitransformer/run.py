@@ -11,6 +11,7 @@ import numpy as np
 
 from . import tasks
 from .decoding.greedy import greedy_decode
+from .explaining import Explanation, explain
 from .files import append_line, write_whole
 from .models.kinds import from_json
 from .models.seq2seq import Seq2Seq
@@ -93,6 +94,12 @@ class Run:
             for ids in read:
                 known = not isinstance(ids, ValueError)
                 yield self.target_vocab.decode(next(decoded)) if known else ids
+
+    def explain(self, text: str) -> Explanation:
+        """All that the model computes while it translates `text`, by the paper's names: a mapping
+        of names to arrays, see explaining.py. Raises ValueError as `encode_source`."""
+        ids = self.encode_source(text)
+        return explain(self.model, text, ids, self.source_vocab, self.target_vocab)
 
     def _encoded_or_why_not(self, text: str) -> list[int] | ValueError:
         try:

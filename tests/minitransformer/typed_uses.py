@@ -62,6 +62,8 @@ assert_type(run.log(), list[dict[str, Any]])
 assert_type(run.translate(["abc", "de"]), list[str])
 run.translate(3)  # pyright: ignore[reportArgumentType]
 assert_type(list(run.translate_each(["abc"])), list[str | ValueError])
+assert_type(run.explain("abc"), mt.Explanation)
+assert_type(run.explain("abc")["memory"], np.ndarray)
 mt.load("folder", task_file=Path("mine.py"))
 mt.TrainingSettings(lr=0.001)
 assert_type(mt.attention_maps(run, "abc")["encoder"].only(layer=1).svg(), str)
