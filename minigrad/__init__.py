@@ -10,7 +10,7 @@ from . import numpy_functions as _numpy_functions
 from . import ops, optim
 from . import tensor as _tensor
 from .backward import grad
-from .context import no_grad
+from .context import names_only, no_grad
 from .gradcheck import GradcheckError, gradcheck
 from .module import Module, Parameter
 from .ops import *
@@ -33,7 +33,8 @@ _tensor.add_to_grad = _backward.add_to_grad
 tensor = Tensor
 
 __all__ = ["GradcheckError", "Module", "Parameter", "Tensor", "detect_anomaly", "draw", "grad"]
-__all__ += ["gradcheck", "graph_of", "no_grad", "op", "optim", "profile", "step", "tensor"]
+__all__ += ["gradcheck", "graph_of", "names_only", "no_grad", "op", "optim", "profile", "step"]
+__all__ += ["tensor"]
 __all__ += ops.__all__
 
 # {name: where it stands}

@@ -62,6 +62,7 @@ class Scope:
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 scope: ContextVar[Scope | None] = ContextVar("scope", default=None)  # of the innermost module call
+keeping: ContextVar[bool] = ContextVar("keeping", default=True)  # named values, with the names
 replaying: ContextVar[bool] = ContextVar("replaying", default=False)  # do rules run on tensors
 watching: ContextVar[Watcher | None] = ContextVar("watching", default=None)
 
@@ -160,3 +161,11 @@ def no_grad(function: Function) -> Function: ...
 def no_grad(function: Any = None) -> Any:
     """Inside `with mg.no_grad():`, or a function decorated with it, nothing is recorded."""
     return NoGrad() if function is None else NoGrad()(function)
+
+
+@contextmanager
+def names_only() -> Iterator[None]:
+    """Inside `with mg.names_only():` an op that is recorded gets the names of Tensor.named without
+    their values: a training, at which nobody looks, then holds no more than its gradients need."""
+    with during(keeping, False):
+        yield

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .clock import clock, tick
-from .context import recording, replaying
+from .context import keeping, recording, replaying
 from .dtypes import as_array
 
 if TYPE_CHECKING:  # all of these are made of tensors, so they come after this file
@@ -165,11 +165,13 @@ class Tensor:
         """Give it the name it has in the paper, and return it: `q = self.w_q(x).named("Q")`.
 
         The recorded op keeps name and value until backward frees it; pictures find it by them.
+        (Inside `mg.names_only` it is the name alone.)
         """
         self.name = name
         if self.node is not None:
             self.node.name = name
-            self.node.value = self._data
+            if keeping.get():
+                self.node.value = self._data
         return self
 
     # ---- gradients

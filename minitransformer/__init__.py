@@ -4,13 +4,21 @@ from . import tasks
 from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
 from .decoding.sampling import sample
+from .explaining import Explanation
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
 from .models.layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
 from .models.lstm import LSTM, BidirectionalLSTM, LSTMCell
 from .models.masks import combine_masks, look_ahead_mask, padding_mask
-from .models.positions import LearnedEncoding, SinusoidalEncoding, sinusoids
+from .models.positions import (
+    ConcatenatedEncoding,
+    LearnedEncoding,
+    SinusoidalEncoding,
+    concatenated_sinusoids,
+    rotated,
+    sinusoids,
+)
 from .models.recurrent import AdditiveAttention, AttentionLSTM, LSTMSeq2Seq
 from .models.recurrent_config import RecurrentConfig
 from .models.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
@@ -29,12 +37,14 @@ __all__ = [
     "BatchNorm",
     "Batch",
     "BidirectionalLSTM",
+    "ConcatenatedEncoding",
     "Decoder",
     "DecoderLayer",
     "Dropout",
     "Embedding",
     "Encoder",
     "EncoderLayer",
+    "Explanation",
     "FeedForward",
     "Hypothesis",
     "LSTMCell",
@@ -55,6 +65,7 @@ __all__ = [
     "batch_loss",
     "beam_search",
     "combine_masks",
+    "concatenated_sinusoids",
     "evaluate",
     "greedy_decode",
     "load",
@@ -62,6 +73,7 @@ __all__ = [
     "make_batch",
     "padding_mask",
     "sample",
+    "rotated",
     "scaled_dot_product_attention",
     "shuffled_batches",
     "sinusoids",

@@ -5,6 +5,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 """
 
 import dataclasses
+import difflib
 import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
@@ -62,14 +63,23 @@ def one_of(names: Iterable[str]) -> Must:
 
 
 def setting(
-    must: Must, purpose: str, otherwise: str | None = None, flag: bool = True, kept: bool = True
+    must: Must,
+    purpose: str,
+    otherwise: str | None = None,
+    flag: bool = True,
+    kept: bool = True,
+    alone: str | None = None,
 ) -> dict[str, Any]:
     """The metadata of a field that is a setting: `field(default=32, metadata=setting(...))`.
 
     `purpose` is its help. Where the default is None, `otherwise` says in words what counts then.
     `flag` is False for what no command line says, `kept` for what is not recorded with a run.
+    `alone` is what the flag means where no value follows it.
     """
-    return {"must": must, "purpose": purpose, "otherwise": otherwise, "flag": flag, "kept": kept}
+    return {
+        **{"must": must, "purpose": purpose, "otherwise": otherwise},
+        **{"flag": flag, "kept": kept, "alone": alone},
+    }
 
 
 def settings_of(settings: Any) -> list[dataclasses.Field[Any]]:
@@ -77,12 +87,31 @@ def settings_of(settings: Any) -> list[dataclasses.Field[Any]]:
     return [each for each in dataclasses.fields(settings) if "must" in each.metadata]
 
 
-def require(condition: bool, where: str, name: str, words: str, value: object) -> None:
-    """Raise ValueError unless the condition holds: "WHERE: NAME has to be WORDS, not VALUE"."""
+def require(
+    condition: bool, where: str, name: str, words: str, value: object, hint: str = ""
+) -> None:
+    """Raise ValueError unless the condition holds: "WHERE: NAME has to be WORDS, not VALUE", and
+    then the `hint`."""
     if not condition:
         said = repr(value)
         said = said if len(said) <= 60 else said[:59] + "…"
-        raise ValueError(f"{where}: {name} has to be {words}, not {said}")
+        raise ValueError(f"{where}: {name} has to be {words}, not {said}{hint}")
+
+
+def nearest(word: object, names: Iterable[str]) -> str:
+    """The end of a sentence, which asks whether the nearest of the names was meant; empty where
+    none is near."""
+    near = difflib.get_close_matches(str(word), names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def require_known(values: Iterable[str], settings: type, where: str) -> None:
+    """Raise ValueError for the first name that no field of the dataclass has."""
+    names = [each.name for each in dataclasses.fields(settings)]
+    for name in values:
+        if name not in names:
+            near = nearest(name, names) or f", only {', '.join(names)}"
+            raise ValueError(f"{where} has no {name!r}{near}")
 
 
 def check(settings: Any, where: str) -> None:
@@ -91,7 +120,8 @@ def check(settings: Any, where: str) -> None:
     for each in settings_of(settings):
         value, must = getattr(settings, each.name), each.metadata["must"]
         undecided = value is None and each.default is None
-        require(undecided or must.allows(value), where, each.name, must.words, value)
+        near = nearest(value, must.choices) if must.choices and isinstance(value, str) else ""
+        require(undecided or must.allows(value), where, each.name, must.words, value, near)
         as_of_python = getattr(value, "item", None)
         if as_of_python is not None:
             object.__setattr__(settings, each.name, as_of_python())  # the dataclass may be frozen
@@ -112,15 +142,19 @@ def add_flags(
     for each in settings_of(settings):
         if not each.metadata["flag"]:
             continue
-        must, default = each.metadata["must"], each.metadata["otherwise"] or each.default
+        must, alone = each.metadata["must"], each.metadata["alone"]
+        default = each.metadata["otherwise"] or each.default
         default = (otherwise or {}).get(each.name, default)
         metavar = {int: "N", float: "X"}.get(must.read)
         flag = "--" + each.name.replace("_", "-")
         if must.read is bool:
             add(flag, action="store_true", default=None, help=each.metadata["purpose"])
         else:
-            purpose = f"{each.metadata['purpose']} (default: {default})"
-            add(flag, type=must.read, choices=must.choices, metavar=metavar, help=purpose)
+            other = f"; the flag alone: {alone}" if alone else ""
+            purpose = f"{each.metadata['purpose']} (default: {default}{other})"
+            optional = {"nargs": "?", "const": alone} if alone else {}
+            reading = {"type": must.read, "choices": must.choices, "metavar": metavar}
+            add(flag, help=purpose, **reading, **optional)
 
 
 def given(options: Any, settings: type) -> dict[str, Any]:

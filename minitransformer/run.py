@@ -13,6 +13,7 @@ from . import tasks
 from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
 from .decoding.choosing import Decode, decoder
 from .decoding.greedy import greedy_decode
+from .explaining import Explanation, explain
 from .files import append_line, write_whole
 from .models.kinds import from_json
 from .models.seq2seq import Seq2Seq
@@ -132,6 +133,12 @@ class Run:
             decoded = iter(decode(self.model, source_rows(sources)) if sources else [])
             for ids in read:
                 yield ids if isinstance(ids, ValueError) else next(decoded)
+
+    def explain(self, text: str) -> Explanation:
+        """All that the model computes while it translates `text`, by the paper's names: a mapping
+        of names to arrays, see explaining.py. Raises ValueError as `encode_source`."""
+        ids = self.encode_source(text)
+        return explain(self.model, text, ids, self.source_vocab, self.target_vocab)
 
     def _encoded_or_why_not(self, text: str) -> list[int] | ValueError:
         try:

@@ -32,7 +32,8 @@ ROOMS = {
         *("drawing", "terminal", "step", "__init__"),
     ),
     "minitransformer": (
-        *("files", "fields", "text", "streams", "models", "tasks", "decoding", "run", "looking"),
+        *("files", "fields", "text", "streams", "models", "tasks", "decoding"),
+        *("explaining", "run", "looking"),
         *("training", "commands", "cli", "__init__", "__main__"),
     ),
 }

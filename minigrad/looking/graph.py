@@ -149,20 +149,28 @@ class Graph:
         """
         return folded(self, depth, expand)
 
+    def named(self) -> dict[str, GraphNode]:
+        """The nodes that have a name, by path and name; one that comes a second time is "x (2)"."""
+        times = Counter()
+        return {numbered(node.full_name, times): node for node in self.nodes if node.name}
+
     def find(self, name: str) -> GraphNode:
         """The node with that path and name: `find("encoder.layers.0.self_attention.scores")`.
 
         Parts of the path may be left out as long as one node fits: `find("encoder.scores")`.
         Raises ValueError if none does, or several do.
         """
-        times = Counter()
-        named = {numbered(node.full_name, times): node for node in self.nodes if node.name}
+        named = self.named()
         fits = [full for full in named if is_short_for(full, name)]
         if name in named or len(fits) == 1:
             return named[name if name in named else fits[0]]
         if fits:
             raise ValueError(f"{name!r} fits {len(fits)} tensors: {', '.join(fits[:8])}")
-        near = difflib.get_close_matches(name, named, n=5, cutoff=0.4) or list(named)[:5]
+        near = difflib.get_close_matches(name, named, n=5, cutoff=0.4)
+        if not near:  # to the whole path; perhaps to the name alone
+            last = {full.split(".")[-1] for full in named}
+            fits = difflib.get_close_matches(name.split(".")[-1], last, n=1)
+            near = [full for full in named if full.split(".")[-1] in fits][:5] or list(named)[:5]
         there_is = f"there is {', '.join(near)}" if near else "none has a name (see Tensor.named)"
         raise ValueError(f"no tensor of this graph is named {name!r}; {there_is}")
 

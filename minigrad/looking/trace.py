@@ -55,6 +55,8 @@ def graph_of(tensor: Tensor) -> Graph:
         alone.kind = "input" if alone.kind == "constant" else alone.kind
     for key, node in nodes.items():
         home = clusters[None] if node.kind == "input" else homes.get(key, clusters[None])
+        if node.kind == "constant" and node.name:
+            node.path = home.path
         home.nodes.append(node)
         if node.kind == "parameter":
             node.label = local(node.full_name, home.path) or node.label

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-import minigrad as mg
-
-from ..decoding.greedy import greedy_decode
 from ..run import Run
-from ..text.batching import make_batch, source_rows
-from ..text.tokenising import without_spacing
 from .drawing import attention_figure, save_figure, svg_of
 
 
@@ -78,20 +73,12 @@ def attention_maps(run: Run, text: str) -> Attention:
 
     A row of the target is labelled by the token that is written there, having looked.
     """
-    source = run.encode_source(text)
-    (written,) = greedy_decode(run.model, source_rows([source]))
-    batch = make_batch([(source, written)])
-    source_tokens, target_tokens = run.source_vocab.tokens, run.target_vocab.tokens
-    read = [without_spacing(source_tokens[i]) for i in batch.src[0]]
-    seen, asked = (
-        [without_spacing(target_tokens[i]) for i in ids[0]] for ids in (batch.tgt_in, batch.tgt_out)
-    )
-    keys, queries = {"source": read, "target": seen}, {"source": read, "target": asked}
-    graph = mg.graph_of(run.model(batch.src, batch.tgt_in))
+    explanation = run.explain(text)
+    read, seen, written = explanation.source, explanation.target, explanation.written
+    keys, queries = {"source": read, "target": seen}, {"source": read, "target": written}
     maps = Attention()
     for kind in run.model.attention_tensors():
-        layers = [graph.find(name).value for name in kind.names]  # (1, H, T_q, T_k) each
-        weights = np.concatenate([w for w in layers if w is not None])  # (L, H, T_q, T_k)
+        weights = np.concatenate([explanation[name] for name in kind.names])  # (L, H, T_q, T_k)
         maps[kind.title] = AttentionMaps(
             kind.title, weights, queries[kind.queries], keys[kind.keys], text
         )

@@ -8,6 +8,7 @@ import minigrad as mg
 
 from .cache import KeyValueCache
 from .layers import Linear
+from .positions import rotated
 
 
 def scaled_dot_product_attention(
@@ -21,8 +22,8 @@ def scaled_dot_product_attention(
     nothing gets zeros.
     """
     d_k = query.shape[-1]
-    scores = query @ key.mT  # (..., T_q, T_k)
-    scores = (scores * (1 / math.sqrt(d_k))).named("scores")
+    products = (query @ key.mT).named("Q K^T")  # (..., T_q, T_k)
+    scores = (products * (1 / math.sqrt(d_k))).named("scores")
     if mask is not None:
         _check_mask(mask, scores.shape)
         scores = mg.masked_fill(scores, ~mask, -np.inf).named("masked scores")
@@ -43,15 +44,29 @@ class MultiHeadAttention(mg.Module):
     """Several attentions side by side, each in its own projection of the input (section 3.2.2).
 
     `MultiHeadAttention(d_model, num_heads, rng)`; (B, T, d_model) in and out. The paper's
-    projections have no bias; `bias=True` adds them.
+    projections have no bias; `bias=True` adds them. `rotary=True` is for self-attention: queries
+    and keys are turned by their positions (see `rotated`).
     """
 
-    def __init__(self, d_model: int, num_heads: int, rng: np.random.Generator, bias: bool = False):
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        rng: np.random.Generator,
+        bias: bool = False,
+        rotary: bool = False,
+    ):
         if d_model % num_heads:
             raise ValueError(
                 f"d_model {d_model} cannot be divided among {num_heads} heads: choose a multiple"
             )
+        if rotary and d_model // num_heads % 2:
+            raise ValueError(
+                f"rotary positions turn pairs of numbers, and a head of {num_heads} has "
+                f"{d_model // num_heads} of d_model {d_model}: choose an even number for each"
+            )
         self.num_heads = num_heads
+        self.rotary = rotary
         self.w_q = Linear(d_model, d_model, rng, bias)
         self.w_k = Linear(d_model, d_model, rng, bias)
         self.w_v = Linear(d_model, d_model, rng, bias)
@@ -73,14 +88,18 @@ class MultiHeadAttention(mg.Module):
         q = mg.split_heads(self.w_q(query), self.num_heads).named("Q")  # (B, H, T_q, d_k)
         if key is not None and value is not None:
             k, v = self.keys_and_values(key, value)
+            if self.rotary:
+                start = 0 if cache is None else cache.length
+                q, k = rotated(q, start).named("rotated Q"), rotated(k, start).named("rotated K")
             if cache is not None:
                 k, v = cache.extend(k, v)
         elif cache is not None:
             k, v = cache.held()
         else:
             raise ValueError("attention needs keys and values, or a cache that holds some")
-        attended, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
-        return self.w_o(mg.join_heads(attended))
+        heads, _ = scaled_dot_product_attention(q, k, v, mask)  # (B, H, T_q, d_k)
+        concat = mg.join_heads(heads.named("heads")).named("concat")  # (B, T_q, d_model)
+        return self.w_o(concat).named("output")
 
     def keys_and_values(self, key: mg.Tensor, value: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
         """Both projected and split into heads: (B, T_k, d_model) -> (B, H, T_k, d_k)."""

@@ -18,6 +18,11 @@ class KeyValueCache:
     keys: mg.Tensor | None = None
     values: mg.Tensor | None = None
 
+    @property
+    def length(self) -> int:
+        """How many positions it holds."""
+        return 0 if self.keys is None else self.keys.shape[2]
+
     def extend(self, keys: mg.Tensor, values: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
         """Add those of new positions after the old ones, and return all of them."""
         if self.keys is not None and self.values is not None:

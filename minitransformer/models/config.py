@@ -5,9 +5,20 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..fields import COUNT, PROBABILITY, YES_OR_NO, check, one_of, require, setting
+from ..fields import (
+    COUNT,
+    PROBABILITY,
+    YES_OR_NO,
+    Must,
+    check,
+    one_of,
+    require,
+    require_known,
+    setting,
+)
 from ..text.specials import PAD
-from .layers import ACTIVATIONS
+from .initialisation import INITIALISATIONS
+from .layers import ACTIVATIONS, NORMS
 from .positions import POSITIONS
 
 SHAPE = ("d_model", "num_heads", "d_ff", "num_encoder_layers", "num_decoder_layers")
@@ -18,14 +29,31 @@ SIZES = {  # the shape of each
     "paper": (512, 8, 2048, 6, 6),
 }
 
+TIES = {  # which of the two embeddings and the output have one matrix, by the words of the flag
+    "none": False,
+    "all": True,
+    "target": "target",  # the target's embedding and the output
+    "source-target": "source-target",  # the two embeddings
+}
+A_TIE = Must(
+    f"one of {[*TIES]}",
+    lambda value: isinstance(value, bool) or (isinstance(value, str) and value in TIES),
+    str,
+    tuple(TIES),
+)
+
 LAYER = 50_000  # bytes of Python objects that a layer is made of, besides its weights
 
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The defaults are the base model of the paper (table 3). `tie_embeddings` uses one matrix for
-    both embeddings and the last linear layer (section 3.4), which takes one vocabulary for both
-    languages: `train` makes one then. Raises ValueError for values that make no model."""
+    """The defaults are the base model of the paper (table 3).
+
+    `tie_embeddings=True` uses one matrix for both embeddings and the last linear layer, as the
+    paper does (3.4); "target" only for the target's embedding and that layer (Press & Wolf 2017);
+    "source-target" only for the embeddings. What ties the two languages takes one vocabulary for
+    both: `train` makes one then. Raises ValueError for values that make no model.
+    """
 
     src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
     tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))
@@ -39,27 +67,54 @@ class TransformerConfig:
     norm_first: bool = field(
         default=False, metadata=setting(YES_OR_NO, "normalise before each sub-layer, not after")
     )
+    norm: str = field(
+        default="layer", metadata=setting(one_of(NORMS), "how each Add & Norm normalises")
+    )
     activation: str = field(
         default="relu", metadata=setting(one_of(ACTIVATIONS), "inside the feed-forward layers")
     )
     positions: str = field(
         default="sinusoidal", metadata=setting(one_of(POSITIONS), "how a token knows its place")
     )
-    tie_embeddings: bool = field(
+    init: str = field(
+        default="xavier", metadata=setting(one_of(INITIALISATIONS), "how weights begin")
+    )
+    tie_embeddings: bool | str = field(
         default=False,
-        metadata=setting(YES_OR_NO, "one matrix for both embeddings and the output (3.4)"),
+        metadata=setting(
+            A_TIE,
+            "one matrix for both embeddings and the output (3.4), or for two of the three",
+            "none",
+            alone="all",
+        ),
     )
 
     def __post_init__(self) -> None:
         check(self, "TransformerConfig")
+        if isinstance(self.tie_embeddings, str):
+            object.__setattr__(self, "tie_embeddings", TIES[self.tie_embeddings])
         divides = self.d_model % self.num_heads == 0
         words = "a multiple of num_heads"
         require(divides, "TransformerConfig", "d_model", words, self.d_model)
-        if self.tie_embeddings and self.src_vocab_size != self.tgt_vocab_size:
+        if self.positions == "rotary":
+            words = "an even number of times num_heads, for rotary positions turn pairs"
+            even = self.d_model // self.num_heads % 2 == 0
+            require(even, "TransformerConfig", "d_model", words, self.d_model)
+        if self.ties_languages and self.src_vocab_size != self.tgt_vocab_size:
             raise ValueError(
                 "tie_embeddings shares one matrix between both languages, so they need one "
                 f"vocabulary; these have {self.src_vocab_size} and {self.tgt_vocab_size} tokens"
             )
+
+    @property
+    def ties_languages(self) -> bool:
+        """Whether source and target have one embedding, and so need one vocabulary."""
+        return ties_languages(self.tie_embeddings)
+
+    @property
+    def ties_output(self) -> bool:
+        """Whether the output has the matrix of the target's embedding."""
+        return self.tie_embeddings in (True, "target")
 
     @classmethod
     def of_size(
@@ -69,6 +124,7 @@ class TransformerConfig:
         if size not in SIZES:
             raise ValueError(f"there is no size {size!r}; the sizes are {', '.join(SIZES)}")
         values = {**dict(zip(SHAPE, SIZES[size])), **changes}
+        require_known(values, cls, "TransformerConfig")
         return cls(src_vocab_size, tgt_vocab_size, **values)
 
     @classmethod
@@ -108,8 +164,10 @@ class TransformerConfig:
         last_norms = 2 * norm if self.norm_first else 0
         positions = 2 * self.max_length * d if self.positions == "learned" else 0
         vocabularies = self.src_vocab_size * d
-        if not self.tie_embeddings:
-            vocabularies += 2 * self.tgt_vocab_size * d + self.tgt_vocab_size
+        if not self.ties_languages:
+            vocabularies += self.tgt_vocab_size * d
+        if not self.ties_output:
+            vocabularies += self.tgt_vocab_size * d + self.tgt_vocab_size
         return encoder + decoder + last_norms + positions + vocabularies
 
     def require_memory(self) -> None:
@@ -129,7 +187,13 @@ class TransformerConfig:
         content = dict(content)
         pad_id = content.pop("pad_id", PAD)
         require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
+        require_known(content, cls, "TransformerConfig")
         return cls(**content)
+
+
+def ties_languages(tie_embeddings: Any) -> bool:
+    """Whether this value of `tie_embeddings` gives source and target one embedding."""
+    return tie_embeddings in (True, "all", "source-target")
 
 
 def require_memory(config: Any, parameters: int, more: int = 0) -> None:

@@ -33,21 +33,30 @@ class Embedding(mg.Module):
 
 class LayerNorm(mg.Module):
     """gamma * (x - mean) / sqrt(variance + eps) + beta over the last axis (Ba et al. 2016): each
-    position on its own, whatever else is in the batch."""
+    position on its own, whatever else is in the batch. `real` is as for BatchNorm, and no matter.
+    """
 
     def __init__(self, d_model: int, eps: float = 1e-5):
         self.gamma = mg.Parameter(np.ones(d_model), np.float32)
         self.beta = mg.Parameter(np.zeros(d_model), np.float32)
         self.eps = eps
 
-    def forward(self, x: mg.Tensor) -> mg.Tensor:
-        return mg.normalize(x, -1, self.eps, self.gamma, self.beta)
+    def forward(self, x: mg.Tensor, real: np.ndarray | None = None) -> mg.Tensor:
+        return mg.normalize(x, -1, self.eps, self.gamma, self.beta).named("normalised")
 
 
 class BatchNorm(mg.Module):
     """gamma * (x - mean) / sqrt(variance + eps) + beta over all axes but the last (Ioffe & Szegedy
-    2015): each feature over the whole batch. In evaluation it uses running averages, which move by
-    `momentum` at each training step. Here to be compared with LayerNorm.
+    2015): each feature over the whole batch, of which only the positions count that are `real`: a
+    boolean array that broadcasts to the shape of x without its last axis (None: all of them).
+
+    In evaluation it uses running averages, which move by `momentum` at each training step. Here to
+    be compared with LayerNorm. In training a sentence depends on the others of its batch and, in
+    the decoder, a position on later ones, for all share their mean and variance: a leak of the
+    future, if a narrow one. In evaluation there is none, and so decoding writes without what a
+    model may have learnt to read there. (In batches of one length it read the length, and was lost
+    without; so `train` makes no such batches for it.) Each of several workers has the statistics of
+    its own share, and the first one's running averages are kept.
     """
 
     def __init__(self, d_model: int, eps: float = 1e-5, momentum: float = 0.1):
@@ -58,22 +67,50 @@ class BatchNorm(mg.Module):
         self.eps = eps
         self.momentum = momentum
 
-    def forward(self, x: mg.Tensor) -> mg.Tensor:
-        if not self.training:
-            scale = self.gamma / mg.sqrt(self.running_var + self.eps)
-            return (x - self.running_mean) * scale + self.beta
-        axes = tuple(range(x.ndim - 1))
-        rows = x.size // x.shape[-1]
-        self._move(self.running_mean, x.data.mean(axis=axes))
-        self._move(self.running_var, x.data.var(axis=axes) * (rows / max(rows - 1, 1)))
-        return mg.normalize(x, axes, self.eps, self.gamma, self.beta)
+    def forward(self, x: mg.Tensor, real: np.ndarray | None = None) -> mg.Tensor:
+        if self.training:
+            mean, variance = self._of_batch(x, True if real is None else real)
+        else:
+            mean, variance = self.running_mean, self.running_var
+        x = (x - mean) / mg.sqrt(variance + self.eps)
+        return (x * self.gamma + self.beta).named("normalised")
+
+    def _of_batch(self, x: mg.Tensor, real: np.ndarray | bool) -> tuple[mg.Tensor, mg.Tensor]:
+        """Mean and variance (d_model,) of the real positions; the running averages move by them."""
+        try:
+            real = np.broadcast_to(real, x.shape[:-1])
+        except ValueError:
+            raise ValueError(
+                f"BatchNorm: `real` says of each position of x {x.shape} whether it is one, so its "
+                f"shape has to be {x.shape[:-1]}, not {np.shape(real)}"
+            ) from None
+        count = np.count_nonzero(real)
+        if not count:  # a batch of nothing but padding has no statistics
+            return self.running_mean, self.running_var
+        axes = tuple(range(real.ndim))
+        part = real[..., None] / count  # of the mean that each position is: padding none
+        mean = (x * part).sum(axes)
+        centred = x - mean
+        variance = (centred * centred * part).sum(axes)
+        self._move(self.running_mean, mean.data)
+        self._move(self.running_var, variance.data * (count / max(count - 1, 1)))
+        return mean, variance
 
     def _move(self, average: mg.Tensor, now: np.ndarray) -> None:
         average.data += self.momentum * (now - average.data)
 
 
+NORMS = {"layer": LayerNorm, "batch": BatchNorm}
+
+
 class Dropout(mg.Module):
-    """In training each entry is 0 with probability p, and the rest grow by 1 / (1 - p) (5.4)."""
+    """In training each entry is 0 with probability p, and the rest grow by 1 / (1 - p).
+
+    The model has it where the paper does (5.4): on the output of each sub-layer, before it is added
+    and normalised, and on the sums of embeddings and positions. PyTorch's layers and the Annotated
+    Transformer also drop attention weights, and entries inside the feed-forward layers;
+    tensor2tensor does so in later settings of the base model, not in the first.
+    """
 
     def __init__(self, p: float, rng: np.random.Generator):
         self.p = p
@@ -95,4 +132,5 @@ class FeedForward(mg.Module):
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
-        return self.linear_2(self.activation(self.linear_1(x)))
+        hidden = self.activation(self.linear_1(x)).named("hidden")  # (..., d_ff)
+        return self.linear_2(hidden).named("output")

@@ -5,6 +5,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+import minigrad as mg
+
 from ..text.specials import PAD
 
 
@@ -38,3 +40,14 @@ def combine_masks(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | No
     if b is None:
         return a
     return a & b
+
+
+def real_positions(mask: np.ndarray | None, x: mg.Tensor) -> np.ndarray | None:
+    """Which positions of x (B, T, d_model) are no padding: (B or 1, T or 1), read off the mask of
+    its self-attention. The last query sees all that is real, whatever is hidden from those before
+    it; the last T keys are x, where a cache holds earlier ones. None hides nothing."""
+    if mask is None:
+        return None
+    if mask.ndim < 4:  # (..., T_q, T_k)
+        mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+    return mask[:, 0, -1, -x.shape[1] :]

@@ -1,4 +1,4 @@
-"""Where a token stands: attention sees a set, so the order has to be added to the embeddings."""
+"""Where a token stands: attention sees a set, so the order has to come in by itself."""
 
 import numpy as np
 
@@ -8,7 +8,8 @@ import minigrad as mg
 def sinusoids(length: int, d_model: int) -> np.ndarray:
     """sin(t / 10000^(2i/d)) in the even columns and the cosine in the odd: (length, d_model) (3.5).
 
-    Each pair of columns is a hand turning at its own speed, so a shift in time is a rotation.
+    Each pair of columns is a hand turning at its own speed, so a shift in time is a rotation. Sine
+    and cosine in turn are the formula of the paper; the Annotated Transformer writes it so too.
     """
     time = np.arange(length)[:, None]
     pair = np.arange(d_model)[None, :] // 2
@@ -16,26 +17,78 @@ def sinusoids(length: int, d_model: int) -> np.ndarray:
     return np.where(np.arange(d_model) % 2 == 0, np.sin(angle), np.cos(angle))
 
 
+def concatenated_sinusoids(length: int, d_model: int) -> np.ndarray:
+    """All sines, then all cosines: (length, d_model); an odd width ends with zeros.
+
+    So do tensor2tensor, the paper's own program, and fairseq. To a model that learns it is the same
+    but for the order of the columns, and for the speeds: here the slowest hand is slower by exactly
+    10000 than the fastest, which the formula of the paper does not quite reach.
+    """
+    hands = d_model // 2
+    speed = 10000 ** -(np.arange(hands) / max(hands - 1, 1))
+    angle = np.arange(length)[:, None] * speed
+    return np.concatenate([np.sin(angle), np.cos(angle), np.zeros((length, d_model % 2))], axis=1)
+
+
 class SinusoidalEncoding(mg.Module):
     """x + sinusoids: (B, T, d_model) in and out. `start` is the time of the first position."""
 
     def __init__(self, d_model: int, max_length: int, rng: np.random.Generator | None = None):
-        self.table = sinusoids(max_length, d_model)  # added in the dtype of x
+        self.table = sinusoids(max_length, d_model)
 
     def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
-        return x + self.table[start : start + x.shape[1]]
+        rows = self.table[start : start + x.shape[1]]  # (T, d_model)
+        return (x + mg.Tensor(rows, dtype=x.dtype, name="positions")).named("with positions")
+
+
+class ConcatenatedEncoding(SinusoidalEncoding):
+    """x + concatenated_sinusoids: the same in the form of tensor2tensor."""
+
+    def __init__(self, d_model: int, max_length: int, rng: np.random.Generator | None = None):
+        self.table = concatenated_sinusoids(max_length, d_model)
 
 
 class LearnedEncoding(mg.Module):
-    """x + one learned row for each position: (B, T, d_model) in and out."""
+    """x + one learned row for each position: (B, T, d_model) in and out (3.5, table 3 row E)."""
 
     def __init__(self, d_model: int, max_length: int, rng: np.random.Generator):
         rows = rng.normal(0, 0.02, (max_length, d_model))
         self.weight = mg.Parameter(rows, np.float32)
 
     def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
-        return x + self.weight[start : start + x.shape[1]]
+        rows = self.weight[start : start + x.shape[1]].named("positions")  # (T, d_model)
+        return (x + rows).named("with positions")
+
+
+class NothingAdded(mg.Module):
+    """x as it is: with rotary positions it is self-attention that knows them, see `rotated`."""
+
+    def __init__(self, d_model: int, max_length: int, rng: np.random.Generator | None = None):
+        pass
+
+    def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
+        return x
+
+
+def rotated(x: mg.Tensor, start: int = 0) -> mg.Tensor:
+    """Queries or keys (..., T, d_k), each pair of columns turned by t / 10000^(2i/d_k), where t is
+    the time of the position: `start` that of the first (Su et al. 2021, equation 34).
+
+    A query's product with a key then depends on how far they are apart, and not on where.
+    """
+    time, d_k = x.shape[-2:]
+    t = np.arange(start, start + time)[:, None]
+    angle = t / 10000 ** (2 * (np.arange(d_k) // 2) / d_k)  # (T, d_k), equal in each pair
+    quarter = np.zeros((d_k, d_k))  # x @ quarter is x with each pair (a, b) turned to (-b, a)
+    even = np.arange(0, d_k, 2)
+    quarter[even + 1, even], quarter[even, even + 1] = -1, 1
+    return x * np.cos(angle) + (x @ quarter) * np.sin(angle)
 
 
 # To add one, write its class here, made of (d_model, max_length, rng), and name it in this table.
-POSITIONS = {"sinusoidal": SinusoidalEncoding, "learned": LearnedEncoding}
+POSITIONS = {
+    "sinusoidal": SinusoidalEncoding,
+    "concatenated": ConcatenatedEncoding,
+    "learned": LearnedEncoding,
+    "rotary": NothingAdded,
+}

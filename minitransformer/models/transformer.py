@@ -11,8 +11,9 @@ import minigrad as mg
 from .attention import MultiHeadAttention
 from .cache import KeyValueCache, LayerCache
 from .config import TransformerConfig
-from .layers import Dropout, Embedding, FeedForward, LayerNorm, Linear
-from .masks import combine_masks, look_ahead_mask, padding_mask
+from .initialisation import INITIALISATIONS
+from .layers import NORMS, Dropout, Embedding, FeedForward, Linear
+from .masks import combine_masks, look_ahead_mask, padding_mask, real_positions
 from .positions import POSITIONS
 from .seq2seq import AttentionTensors, checked_ids, checked_length
 
@@ -21,32 +22,41 @@ class EncoderLayer(mg.Module):
     """Self-attention and feed-forward, each followed by Add & Norm (section 3.1)."""
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, rng)
-        self.norm_1 = LayerNorm(config.d_model)
+        norm, rotary = NORMS[config.norm], config.positions == "rotary"
+        self.self_attention = MultiHeadAttention(
+            config.d_model, config.num_heads, rng, rotary=rotary
+        )
+        self.norm_1 = norm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, rng, config.activation)
-        self.norm_2 = LayerNorm(config.d_model)
+        self.norm_2 = norm(config.d_model)
         self.dropout = Dropout(config.dropout, rng)
         self.norm_first = config.norm_first
 
     def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
+        real = real_positions(mask, x)
         if self.norm_first:  # "pre-norm": the residual path stays untouched (Xiong et al. 2020)
-            y = self.norm_1(x)
-            x = x + self.dropout(self.self_attention(y, y, y, mask))
-            return x + self.dropout(self.feed_forward(self.norm_2(x)))
-        x = self.norm_1(x + self.dropout(self.self_attention(x, x, x, mask)))  # Add & Norm
-        return self.norm_2(x + self.dropout(self.feed_forward(x)))  # Add & Norm
+            y = self.norm_1(x, real)
+            x = (x + self.dropout(self.self_attention(y, y, y, mask))).named("add_1")
+            return (x + self.dropout(self.feed_forward(self.norm_2(x, real)))).named("add_2")
+        attended = self.dropout(self.self_attention(x, x, x, mask))
+        x = self.norm_1((x + attended).named("add_1"), real)  # Add & Norm
+        fed = self.dropout(self.feed_forward(x))
+        return self.norm_2((x + fed).named("add_2"), real)  # Add & Norm
 
 
 class DecoderLayer(mg.Module):
     """Masked self-attention, encoder-decoder attention and feed-forward, each with Add & Norm."""
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, rng)
-        self.norm_1 = LayerNorm(config.d_model)
+        norm, rotary = NORMS[config.norm], config.positions == "rotary"
+        self.self_attention = MultiHeadAttention(
+            config.d_model, config.num_heads, rng, rotary=rotary
+        )
+        self.norm_1 = norm(config.d_model)
         self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, rng)
-        self.norm_2 = LayerNorm(config.d_model)
+        self.norm_2 = norm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, rng, config.activation)
-        self.norm_3 = LayerNorm(config.d_model)
+        self.norm_3 = norm(config.d_model)
         self.dropout = Dropout(config.dropout, rng)
         self.norm_first = config.norm_first
 
@@ -60,17 +70,21 @@ class DecoderLayer(mg.Module):
     ) -> mg.Tensor:
         """`mask` hides later positions of x, `memory_mask` the padding of the encoder's output.
         With a `cache`, which holds keys and values of the memory, `memory` is None."""
+        real = real_positions(mask, x)
         own, of_memory = (cache.own, cache.memory) if cache else (None, None)
         if self.norm_first:
-            y = self.norm_1(x)
-            x = x + self.dropout(self.self_attention(y, y, y, mask, own))
-            y = self.norm_2(x)
-            x = x + self.dropout(self.cross_attention(y, memory, memory, memory_mask, of_memory))
-            return x + self.dropout(self.feed_forward(self.norm_3(x)))
-        x = self.norm_1(x + self.dropout(self.self_attention(x, x, x, mask, own)))
-        y = self.cross_attention(x, memory, memory, memory_mask, of_memory)
-        x = self.norm_2(x + self.dropout(y))
-        return self.norm_3(x + self.dropout(self.feed_forward(x)))
+            y = self.norm_1(x, real)
+            x = (x + self.dropout(self.self_attention(y, y, y, mask, own))).named("add_1")
+            y = self.norm_2(x, real)
+            y = self.cross_attention(y, memory, memory, memory_mask, of_memory)
+            x = (x + self.dropout(y)).named("add_2")
+            return (x + self.dropout(self.feed_forward(self.norm_3(x, real)))).named("add_3")
+        attended = self.dropout(self.self_attention(x, x, x, mask, own))
+        x = self.norm_1((x + attended).named("add_1"), real)
+        attended = self.cross_attention(x, memory, memory, memory_mask, of_memory)
+        x = self.norm_2((x + self.dropout(attended)).named("add_2"), real)
+        fed = self.dropout(self.feed_forward(x))
+        return self.norm_3((x + fed).named("add_3"), real)
 
 
 class Encoder(mg.Module):
@@ -78,12 +92,12 @@ class Encoder(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         self.layers = [EncoderLayer(config, rng) for _ in range(config.num_encoder_layers)]
-        self.norm = LayerNorm(config.d_model) if config.norm_first else None
+        self.norm = NORMS[config.norm](config.d_model) if config.norm_first else None
 
     def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
         for layer in self.layers:
             x = layer(x, mask)
-        return self.norm(x) if self.norm else x
+        return self.norm(x, real_positions(mask, x)) if self.norm else x
 
 
 class Decoder(mg.Module):
@@ -91,7 +105,7 @@ class Decoder(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         self.layers = [DecoderLayer(config, rng) for _ in range(config.num_decoder_layers)]
-        self.norm = LayerNorm(config.d_model) if config.norm_first else None
+        self.norm = NORMS[config.norm](config.d_model) if config.norm_first else None
 
     def forward(
         self,
@@ -104,7 +118,7 @@ class Decoder(mg.Module):
         """As each of its layers; `caches` are theirs."""
         for i, layer in enumerate(self.layers):
             x = layer(x, memory, mask, memory_mask, caches[i] if caches else None)
-        return self.norm(x) if self.norm else x
+        return self.norm(x, real_positions(mask, x)) if self.norm else x
 
 
 @dataclass
@@ -140,7 +154,7 @@ class Transformer(mg.Module):
         self.src_embedding = Embedding(config.src_vocab_size, config.d_model, rng)
         self.tgt_embedding = (
             self.src_embedding
-            if config.tie_embeddings
+            if config.ties_languages
             else Embedding(config.tgt_vocab_size, config.d_model, rng)
         )
         self.src_positions = positions(config.d_model, config.max_length, rng)
@@ -148,8 +162,9 @@ class Transformer(mg.Module):
         self.dropout = Dropout(config.dropout, rng)
         self.encoder = Encoder(config, rng)
         self.decoder = Decoder(config, rng)
-        if not config.tie_embeddings:
+        if not config.ties_output:
             self.output = Linear(config.d_model, config.tgt_vocab_size, rng)
+        INITIALISATIONS[config.init](self)
 
     def forward(self, src: ArrayLike, tgt: ArrayLike) -> mg.Tensor:
         """All logits at once, the target being known (teacher forcing)."""
@@ -158,7 +173,8 @@ class Transformer(mg.Module):
     def encode(self, src: ArrayLike) -> mg.Tensor:
         """The encoder's output for source ids (B, S): the memory (B, S, d_model)."""
         src = checked_ids(src, "source", self.config)
-        x = self.dropout(self.src_positions(self.src_embedding(mg.Tensor(src, name="source"))))
+        x = self.src_embedding(mg.Tensor(src, name="source")).named("source embeddings")
+        x = self.dropout(self.src_positions(x))  # (B, S, d_model)
         return self.encoder(x, padding_mask(src)).named("memory")
 
     def decode(self, tgt: ArrayLike, memory: mg.Tensor, src: ArrayLike) -> mg.Tensor:
@@ -166,8 +182,9 @@ class Transformer(mg.Module):
         t. The source ids say where the memory is padding."""
         src = checked_ids(src, "source", self.config)
         tgt = checked_ids(tgt, "target", self.config)
-        mask = combine_masks(padding_mask(tgt), look_ahead_mask(tgt.shape[1]))
-        x = self.dropout(self.tgt_positions(self.tgt_embedding(mg.Tensor(tgt, name="target"))))
+        x = self.tgt_embedding(mg.Tensor(tgt, name="target")).named("target embeddings")
+        x = self.dropout(self.tgt_positions(x))  # (B, T, d_model)
+        mask = combine_masks(padding_mask(tgt), look_ahead_mask(tgt.shape[1]))  # (B, 1, T, T)
         return self.logits(self.decoder(x, memory, mask, padding_mask(src))).named("logits")
 
     def start(self, src: ArrayLike) -> TransformerState:
@@ -187,9 +204,8 @@ class Transformer(mg.Module):
         checked_length(written + 1, "target", self.config)
         mask = np.concatenate([state.tgt_mask, padding_mask(tgt)], axis=-1)  # (B, 1, 1, T)
         caches = [cache.copy() for cache in state.caches]
-        x = self.dropout(
-            self.tgt_positions(self.tgt_embedding(mg.Tensor(tgt, name="target")), start=written)
-        )
+        x = self.tgt_embedding(mg.Tensor(tgt, name="target")).named("target embeddings")
+        x = self.dropout(self.tgt_positions(x, start=written))  # (B, 1, d_model)
         x = self.decoder(x, None, mask, state.memory_mask, caches)  # (B, 1, d_model)
         logits = self.logits(x)[:, 0].named("logits")
         return logits, TransformerState(state.memory_mask, mask, caches)
@@ -210,6 +226,6 @@ class Transformer(mg.Module):
 
     def logits(self, x: mg.Tensor) -> mg.Tensor:
         """The last linear layer, or the embedding's own matrix where it is shared (3.4)."""
-        if self.config.tie_embeddings:
+        if self.config.ties_output:
             return x @ self.tgt_embedding.weight.T
         return self.output(x)

@@ -9,7 +9,7 @@ from .specials import END, PAD, START
 
 Pair = tuple[Sequence[int], Sequence[int]]  # source ids and target ids, without start and end
 
-POOL = 32  # batches' worth of examples that are sorted by length together
+POOL = 32  # batches' worth of examples that are usually sorted by length together
 
 
 @dataclass
@@ -52,14 +52,15 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def shuffled_batches(
-    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator
+    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int = POOL
 ) -> Iterator[Batch]:
-    """One pass over `pairs` in random order, in batches of similar length: little padding."""
+    """One pass over `pairs` in random order, in batches of similar length: little padding. `pool`
+    batches' worth of examples are sorted by length together; with 1 a batch has all lengths."""
     order = rng.permutation(len(pairs))
     batches = []
-    for start in range(0, len(order), POOL * batch_size):
-        pool = sorted(order[start : start + POOL * batch_size], key=lambda i: _length(pairs[i]))
-        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    for start in range(0, len(order), pool * batch_size):
+        near = sorted(order[start : start + pool * batch_size], key=lambda i: _length(pairs[i]))
+        batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
     for i in rng.permutation(len(batches)):
         yield make_batch([pairs[j] for j in batches[i]])
 

@@ -48,7 +48,8 @@ def fit(
         mine, weight = group.share(batch)
         loss = 0.0
         if mine is not None:
-            part = batch_loss(model, mine, label_smoothing) * weight
+            with mg.names_only():
+                part = batch_loss(model, mine, label_smoothing) * weight
             part.backward()
             loss = part.item()
         schedule.step()

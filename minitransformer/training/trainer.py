@@ -15,12 +15,13 @@ import minigrad as mg
 from .. import tasks
 from ..files import Claim, naming
 from ..looking.pictures import report
+from ..models.config import ties_languages
 from ..models.kinds import KINDS
-from ..models.layers import Dropout
+from ..models.layers import BatchNorm, Dropout
 from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
 from ..streams import show
-from ..text.batching import Batch, Pair, shuffled_batches
+from ..text.batching import POOL, Batch, Pair, shuffled_batches
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
@@ -144,7 +145,7 @@ def learn(
     )
     schedule.cool_down(steps, settings.cooldown)
     group.attach(optimizer)
-    batches = islice(_endless(pairs, settings.batch_size, rng), steps)
+    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model)), steps)
     processes = max(settings.workers, group.size)
     validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
     first, pace = group.rank == 0, Pace()
@@ -198,7 +199,7 @@ def _prepare(
     texts = task.examples("train", settings.train_examples, data_rng)
     available = task.available("validation", settings.validation_examples)
     validation_texts = task.examples("validation", max(1, available), data_rng)
-    shared = settings.fields.get("tie_embeddings", False)
+    shared = ties_languages(settings.fields.get("tie_embeddings"))
     source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
     kind = KINDS[settings.kind]
     config = kind.config.of_size(
@@ -207,7 +208,7 @@ def _prepare(
         len(target_vocab),
         **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.fields},
     )
-    if shared and source_vocab.tokens != target_vocab.tokens:
+    if getattr(config, "ties_languages", False) and source_vocab.tokens != target_vocab.tokens:
         raise ValueError(
             "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
             f'those of the task "{task.name}" have as many tokens, but not the same ones'
@@ -224,10 +225,19 @@ def _give_own_randomness(model: Seq2Seq, seed: int, rank: int) -> None:
             module.rng = np.random.default_rng([seed, rank, i])
 
 
-def _endless(pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+def _pool(model: Seq2Seq) -> int:
+    """How many batches' worth of examples are sorted by length together. BatchNorm has batches of
+    all lengths: in one of a single length its statistics would tell this length, and the model
+    would rely on what no running average tells."""
+    return 1 if any(isinstance(module, BatchNorm) for module in model.modules()) else POOL
+
+
+def _endless(
+    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int
+) -> Iterator[Batch]:
     """Batches, one pass over the data after another."""
     while True:
-        yield from shuffled_batches(pairs, batch_size, rng)
+        yield from shuffled_batches(pairs, batch_size, rng, pool)
 
 
 @contextmanager

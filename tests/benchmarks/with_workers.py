@@ -19,7 +19,8 @@ class OneOfSeveral(with_minitransformer.Stepper):
     def step(self):
         self.optimizer.zero_grad()
         batch, weight = self.group.share(next(self.batches))
-        loss = mt.batch_loss(self.model, batch) * weight
+        with with_minitransformer.NAMES_ONLY():
+            loss = mt.batch_loss(self.model, batch) * weight
         loss.backward()
         _, loss = self.group.step(self.optimizer, math.inf, loss.item())
         return loss

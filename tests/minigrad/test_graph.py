@@ -577,3 +577,35 @@ def test_a_name_that_is_very_long_moves_its_own_line_only():
     x = mg.Tensor(1.0, True, name="x" * 200)
     lines = str(graph_of((x * 2).named("y") * 3)).splitlines()
     assert lines[1].index("=") == lines[2].index("=") < 60
+
+
+def test_a_constant_with_a_name_is_found_in_the_module_that_uses_it():
+    class Shift(mg.Module):
+        def forward(self, x):
+            return x + mg.Tensor([1.0, 2.0], name="by")
+
+    class Twice(mg.Module):
+        def __init__(self):
+            self.shifts = [Shift(), Shift()]
+
+        def forward(self, x):
+            for shift in self.shifts:
+                x = shift(x)
+            return x
+
+    graph = graph_of(Twice()(mg.Tensor([3.0, 4.0], requires_grad=True) * 2))
+    for i in (0, 1):
+        assert graph.find(f"shifts.{i}.by").value.tolist() == [1.0, 2.0]
+    assert list(graph.named()) == ["shifts.0.by", "shifts.1.by"]
+
+
+def test_inside_names_only_a_node_has_the_name_and_not_the_value():
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    with mg.names_only():
+        y = (x * 2).named("y")
+    z = (y + 1).named("z")
+    graph = graph_of(z.sum())
+    assert graph.find("y").value is None
+    assert graph.find("z").value.tolist() == [3.0, 5.0]
+    z.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]

@@ -11,8 +11,10 @@ from minitransformer import (
     MultiHeadAttention,
     look_ahead_mask,
     padding_mask,
+    rotated,
     scaled_dot_product_attention,
 )
+from minitransformer.models.cache import KeyValueCache
 
 few = settings(max_examples=40)
 sizes = st.integers(1, 5)
@@ -204,6 +206,47 @@ def test_padding_among_the_keys_changes_nothing():
     close(module(query, padded, padded, mask), module(query, memory, memory), 1e-14)
 
 
+# Rotary positions.
+
+
+def test_with_rotary_positions_attention_is_the_formula_over_rotated_queries_and_keys():
+    module = attention(8, 2, rotary=True)
+    x = mg.Tensor(normal(2, 5, 8))
+    q, k, v = (mg.split_heads(w(x), 2) for w in (module.w_q, module.w_k, module.w_v))
+    heads, _ = scaled_dot_product_attention(rotated(q), rotated(k), v)
+    close(module(x, x, x), module.w_o(mg.join_heads(heads)), 1e-14)
+    assert np.abs((module(x, x, x) - attention(8, 2)(x, x, x)).data).max() > 0.01
+
+
+def test_with_rotary_positions_attention_knows_the_order_but_not_where_it_began():
+    module = attention(8, 2, rotary=True)
+    x = normal(2, 5, 8)
+    back = mg.Tensor(x[:, ::-1])
+    x = mg.Tensor(x)
+    assert np.abs(module(x, x, x).data - module(back, back, back).data[:, ::-1]).max() > 0.01
+    # A sentence behind three others that are hidden from it is one by itself.
+    before = mg.Tensor(np.concatenate([normal(2, 3, 8, seed=1), x.data], axis=1))
+    mask = np.arange(8) >= 3
+    close(
+        module(before, before, before, mask[None, None, None]).data[:, 3:], module(x, x, x), 1e-13
+    )
+
+
+def test_a_cache_tells_rotary_positions_how_many_came_before():
+    module = attention(8, 2, rotary=True)
+    x = mg.Tensor(normal(2, 6, 8))
+    whole, cache, mask = module(x, x, x, look_ahead_mask(6)), KeyValueCache(), look_ahead_mask(6)
+    for first, last in ((0, 1), (1, 2), (2, 6)):
+        new = x[:, first:last]
+        attended = module(new, new, new, mask[:, :, first:last, :last], cache)
+        close(attended, whole[:, first:last], 1e-13)
+
+
+def test_rotary_positions_need_pairs():
+    with pytest.raises(ValueError, match="turn pairs of numbers, and a head of 2 has 3 of d_model"):
+        MultiHeadAttention(6, 2, np.random.default_rng(0), rotary=True)
+
+
 # Derivatives.
 
 
@@ -227,6 +270,7 @@ def test_multi_head_attention_passes_gradcheck(bias):
     gradcheck_module(module, lambda q, k, v: module(q, k, v, mask), *inputs)
 
 
-def test_self_attention_passes_gradcheck():
-    module = attention(4, 2)
+@pytest.mark.parametrize("rotary", [False, True])
+def test_self_attention_passes_gradcheck(rotary):
+    module = attention(4, 2, rotary=rotary)
     gradcheck_module(module, lambda x: module(x, x, x, look_ahead_mask(3)), normal(2, 3, 4))

@@ -133,7 +133,7 @@ def test_every_example_in_the_help_is_a_command_that_is_understood(name, command
         (["translate", "run", "--" + "x" * 5000], ["translate --help"]),
         (["train", "copy", "--size", "huge"], ["huge", "tiny", "paper"]),
         (["train", "copy", "--steps", "many"], ["--steps", "many"]),
-        (["train", "copy", "--positions", "rotary"], ["rotary", "sinusoidal", "learned"]),
+        (["train", "copy", "--positions", "relative"], ["relative", "sinusoidal", "learned"]),
         (["evaluate", "run", "--split", "exam"], ["exam", "validation"]),
         (["translate"], ["RUN"]),
     ],

@@ -19,10 +19,13 @@ def expected_count(c):
     decoder = c.num_decoder_layers * (2 * attention + feed_forward + 3 * norm)
     if c.norm_first:
         encoder, decoder = encoder + norm, decoder + norm
-    if c.tie_embeddings:
-        outside = c.src_vocab_size * c.d_model
-    else:
-        outside = (c.src_vocab_size + 2 * c.tgt_vocab_size) * c.d_model + c.tgt_vocab_size
+    source, target = c.src_vocab_size * c.d_model, c.tgt_vocab_size * c.d_model
+    outside = {
+        False: source + 2 * target + c.tgt_vocab_size,
+        True: source,
+        "target": source + target,
+        "source-target": source + target + c.tgt_vocab_size,
+    }[c.tie_embeddings]
     if c.positions == "learned":
         outside += 2 * c.max_length * c.d_model
     return encoder + decoder + outside
@@ -98,6 +101,11 @@ def test_the_base_model_has_about_65_million_parameters():
         {"norm_first": True},
         {"positions": "learned", "max_length": 5},
         {"tie_embeddings": True, "tgt_vocab_size": 11},
+        {"tie_embeddings": "target"},
+        {"tie_embeddings": "source-target", "tgt_vocab_size": 11},
+        {"norm": "batch", "norm_first": True},
+        {"positions": "rotary"},
+        {"positions": "concatenated", "init": "scaled"},
         {"num_encoder_layers": 3, "num_decoder_layers": 2},
         {"norm_first": True, "num_decoder_layers": 2},
     ],
@@ -163,7 +171,12 @@ def test_a_config_cannot_be_changed():
         {"dropout": -0.1},
         {"dropout": float("nan")},
         {"activation": "swish"},
-        {"positions": "rotary"},
+        {"positions": "sinus"},
+        {"norm": "instance"},
+        {"init": True},
+        {"tie_embeddings": 1},
+        {"tie_embeddings": "source"},
+        {"tie_embeddings": ["all"]},
     ],
     ids=str,
 )
@@ -187,9 +200,65 @@ def test_an_unknown_activation_is_answered_with_the_known_ones():
         TransformerConfig(8, 8, activation="swish")
 
 
-def test_tied_embeddings_need_one_vocabulary():
+@pytest.mark.parametrize(
+    "name, value, near",
+    [
+        ("positions", "sinusoid", "sinusoidal"),
+        ("positions", "concat", "concatenated"),
+        ("norm", "batchnorm", "batch"),
+        ("init", "indentity", "identity"),
+        ("activation", "reul", "relu"),
+        ("tie_embeddings", "targets", "target"),
+    ],
+)
+def test_a_value_that_is_nearly_one_is_answered_with_it(name, value, near):
+    with pytest.raises(ValueError, match=f"not '{value}'; did you mean '{near}'"):
+        TransformerConfig(8, 8, **{name: value})
+
+
+def test_a_field_that_there_is_not_is_answered_with_the_nearest_one():
+    with pytest.raises(ValueError, match="has no 'positons'; did you mean 'positions'"):
+        TransformerConfig.tiny(8, 8, positons="learned")
+    with pytest.raises(ValueError, match="has no 'xyz', only src_vocab_size, "):
+        TransformerConfig.from_json({"src_vocab_size": 8, "tgt_vocab_size": 8, "xyz": 1})
+
+
+@pytest.mark.parametrize("value", [True, "all", "source-target"])
+def test_embeddings_that_are_tied_between_languages_need_one_vocabulary(value):
     with pytest.raises(ValueError, match="these have 8 and 9 tokens"):
-        TransformerConfig(8, 9, tie_embeddings=True)
+        TransformerConfig(8, 9, tie_embeddings=value)
+
+
+def test_an_output_that_is_tied_needs_none():
+    assert not TransformerConfig(8, 9, tie_embeddings="target").ties_languages
+
+
+def test_the_words_of_the_flag_mean_what_true_and_false_did():
+    assert TransformerConfig(8, 8, tie_embeddings="all").tie_embeddings is True
+    assert TransformerConfig(8, 8, tie_embeddings="none").tie_embeddings is False
+
+
+def test_heads_of_an_odd_width_cannot_have_rotary_positions():
+    TransformerConfig(8, 8, d_model=6, num_heads=2)
+    with pytest.raises(ValueError, match="d_model has to be an even number of times num_heads"):
+        TransformerConfig(8, 8, d_model=6, num_heads=2, positions="rotary")
+
+
+OF_BEFORE = {  # as version 0.1 and the first runs of this one wrote it
+    **{"src_vocab_size": 9, "tgt_vocab_size": 9, "d_model": 8, "num_heads": 2, "d_ff": 12},
+    **{"num_encoder_layers": 1, "num_decoder_layers": 1, "dropout": 0.0, "max_length": 6},
+    **{"norm_first": False, "activation": "relu", "positions": "sinusoidal"},
+}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("more", [{}, {"pad_id": 0}], ids=str)
+def test_a_config_that_was_written_before_these_fields_is_the_model_that_it_was(tied, more):
+    config = TransformerConfig.from_json({**OF_BEFORE, "tie_embeddings": tied, **more})
+    assert (config.norm, config.init, config.tie_embeddings) == ("layer", "xavier", tied)
+    paths = Transformer(config).state_dict().keys()
+    assert ("output.weight" in paths) != tied and ("tgt_embedding.weight" in paths) != tied
+    assert not any("running" in path for path in paths)
 
 
 def test_an_unknown_size_is_answered_with_the_sizes():

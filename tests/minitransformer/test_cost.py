@@ -1,6 +1,7 @@
 """What a training step costs, counted and not timed: products, ops, bytes, dtypes."""
 
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import minigrad as mg
 import minitransformer as mt
 from minigrad.backward import history
 from minigrad.context import during, watching
+from minitransformer.training import loop
 
 LAYERS, BATCH, TIME, VOCAB, D_MODEL, D_FF = 2, 8, 6, 13, 16, 24
 ATTENTIONS = 3 * LAYERS  # one in an encoder layer, two in a decoder layer
@@ -136,3 +138,29 @@ def test_the_memory_of_a_step_is_what_backward_needs_and_nothing_stays(step):
     gradients = 4 * sum(p.size for p in step.model.parameters())
     assert peak < recorded + gradients  # what was used is let go on the way back
     assert left < recorded / 50
+
+
+def test_in_a_training_names_keep_no_array_alive(step):
+    kept = []
+    for within in (mg.names_only(), nullcontext()):
+        with within:
+            loss = step.loss()
+        kept.append([node.name for node in history(loss) if node.value is not None])
+        names = [node.name for node in history(loss) if node.name]
+        assert {"Q", "Q K^T", "scores", "heads", "concat", "add_1", "memory", "logits"} <= {*names}
+    assert kept == [[], names]
+
+
+def test_the_training_loop_keeps_the_names_alone(step, monkeypatch):
+    recorded = []
+
+    def watched(*arguments):
+        recorded.append(mt.batch_loss(*arguments))
+        recorded.extend(node.value for node in history(recorded[-1]))
+        return recorded[0]
+
+    monkeypatch.setattr(loop, "batch_loss", watched)
+    batch = mt.Batch(*np.random.default_rng(0).integers(3, VOCAB, (3, BATCH, TIME)))
+    schedule = mg.optim.WarmupSchedule(step.optimizer, D_MODEL, 10)
+    assert len(list(loop.fit(step.model, [batch], step.optimizer, schedule))) == 1
+    assert len(recorded) > 100 and set(map(type, recorded[1:])) == {type(None)}

@@ -2,11 +2,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toy_models import close, gradcheck_module, normal, scattered
 
 import minigrad as mg
 from minitransformer import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
 from minitransformer.models.layers import ACTIVATIONS
+
+few = settings(max_examples=40)
 
 
 def rng(seed=0):
@@ -97,6 +101,55 @@ def test_batch_norm_in_training_is_its_definition():
         normal_values = (values - values.mean()) / math.sqrt(values.var() + 1e-5)
         gamma, beta = layer.gamma.data[feature], layer.beta.data[feature]
         close(y[..., feature], gamma * normal_values + beta, 1e-14)
+
+
+@few
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 3), st.integers(0, 1000))
+def test_batch_norm_of_real_positions_is_that_without_the_padding(batch, time, more, seed):
+    x, padding = normal(batch, time, 3, seed=seed), 9 * normal(batch, more, 3, seed=seed + 1)
+    real = np.random.default_rng(seed).random((batch, time)) < 0.7
+    real[0, 0] = True
+    layer, alone = (float64(BatchNorm(3)) for _ in range(2))
+    padded = layer(
+        mg.Tensor(np.concatenate([x, padding], axis=1)),
+        np.concatenate([real, np.zeros((batch, more), bool)], axis=1),
+    )
+    close(padded.data[:, :time][real], alone(mg.Tensor(x[real])), 1e-12)
+    close(layer.running_mean, alone.running_mean, 1e-13)
+    close(layer.running_var, alone.running_var, 1e-13)
+
+
+def test_what_stands_in_padding_changes_batch_norm_by_no_bit_and_gets_no_gradient():
+    x, real = normal(2, 4, 3), np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
+    layer, cotangent = float64(BatchNorm(3)), normal(2, 4, 3, seed=1) * real[..., None]
+    results = []
+    for padding in (0.0, 1e3):
+        tensor = mg.Tensor(np.where(real[..., None], x, padding), requires_grad=True)
+        y = layer(tensor, real)
+        y.backward(cotangent)
+        results.append((y.data[real], tensor.grad.data))
+    np.testing.assert_array_equal(results[0][0], results[1][0])
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+    np.testing.assert_array_equal(results[0][1][~real], 0)
+
+
+def test_batch_norm_of_nothing_but_padding_moves_no_average_and_is_finite():
+    layer = BatchNorm(3)
+    before = layer.state_dict()
+    y = layer(mg.Tensor(normal(2, 4, 3)), np.zeros((2, 4), bool))
+    assert np.isfinite(y.data).all()
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_batch_norm_is_told_of_every_position_whether_it_is_real():
+    with pytest.raises(ValueError, match=r"its shape has to be \(2, 4\), not \(2, 3\)"):
+        BatchNorm(3)(mg.Tensor(normal(2, 4, 3)), np.ones((2, 3), bool))
+
+
+def test_to_layer_norm_it_is_all_one_what_is_real():
+    layer, x = LayerNorm(3), mg.Tensor(normal(2, 4, 3))
+    np.testing.assert_array_equal(layer(x, np.zeros((2, 4), bool)).data, layer(x).data)
 
 
 def test_the_running_averages_of_batch_norm_move_by_momentum_at_each_training_step():
@@ -207,6 +260,12 @@ def test_feed_forward_treats_each_position_on_its_own():
 )
 def test_a_layer_passes_gradcheck(layer):
     gradcheck_module(scattered(layer, rng(2)), layer, normal(2, 4, 3))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_with_padding_passes_gradcheck(training):
+    layer, real = BatchNorm(3).train(training), np.array([[1, 1, 0, 0], [1, 1, 1, 0]], bool)
+    gradcheck_module(scattered(layer, rng(2)), lambda x: layer(x, real), normal(2, 4, 3))
 
 
 def test_an_embedding_passes_gradcheck():

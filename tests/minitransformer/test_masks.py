@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minitransformer import combine_masks, look_ahead_mask, padding_mask
+from minitransformer.models.masks import real_positions
 
 
 def test_padding_is_hidden_and_every_real_token_is_not():
@@ -47,3 +49,27 @@ def test_no_mask_hides_nothing():
     assert combine_masks(mask, None) is mask
     assert combine_masks(None, mask) is mask
     assert combine_masks(None, None) is None
+
+
+# What is real.
+
+TOKENS = np.array([[4, 5, 2, 0], [4, 2, 0, 0], [2, 0, 0, 0]])
+X = mg.Tensor(np.zeros((3, 4, 2)))
+
+
+def test_the_mask_of_self_attention_says_which_positions_are_real():
+    mask = padding_mask(TOKENS)
+    np.testing.assert_array_equal(real_positions(mask, X), TOKENS != 0)
+    both = combine_masks(mask, look_ahead_mask(4))
+    np.testing.assert_array_equal(real_positions(both, X), TOKENS != 0)
+
+
+def test_without_a_mask_or_without_padding_in_it_all_positions_are_real():
+    assert real_positions(None, X) is None
+    for mask in (look_ahead_mask(4), np.tri(4, dtype=bool)):
+        np.testing.assert_array_equal(real_positions(mask, X), np.ones((1, 4), bool))
+
+
+def test_of_what_was_cached_and_is_new_the_new_is_x():
+    mask = padding_mask(TOKENS)
+    np.testing.assert_array_equal(real_positions(mask, X[:, 2:]), TOKENS[:, 2:] != 0)

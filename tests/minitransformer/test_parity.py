@@ -15,6 +15,7 @@ from toy_models import close
 import minigrad as mg
 from minitransformer import (
     LSTM,
+    BatchNorm,
     BidirectionalLSTM,
     LayerNorm,
     LSTMCell,
@@ -59,13 +60,18 @@ def ours(case, dtype):
             **config, rng=rng
         )
         arguments = {**tensors, "tokens": inputs.get("tokens")}
+    elif case == "batch-norm":
+        module = BatchNorm(**config)
+        arguments = {**tensors, "real": inputs["tokens"] != 0}
     elif case.startswith("attention"):
         module = MultiHeadAttention(rng=rng, **config)
         arguments = {**tensors, "mask": padding_mask(inputs["tokens"])}
     else:
         module, arguments = Transformer(TransformerConfig(**config), rng), inputs
-    module.astype(dtype).load_state_dict(recorded(case, "weights"))
+    module.astype(dtype).load_state_dict({**module.state_dict(), **recorded(case, "weights")})
     output = recurrent_output(module, **arguments) if "lstm" in case else module(**arguments)
+    if case == "batch-norm":
+        output = output[arguments["real"]]
     output.backward(cotangent)
     leaves = {**dict(module.named_parameters()), **tensors}
     return output.data, {name: leaf.grad.data for name, leaf in leaves.items()}
@@ -112,9 +118,16 @@ def test_every_gradient_is_that_of_pytorch(case, dtype):
 def test_the_whole_model_is_compared_post_norm_and_pre_norm_with_padding_on_both_sides():
     assert {"post-norm", "pre-norm", "attention", "layer-norm"} <= set(CASES)
     assert {"lstm-cell", "lstm", "lstm-bidirectional"} <= set(CASES)
-    for case in ("post-norm", "pre-norm"):
+    kinds = {}
+    for case in CASES:
+        config = json.loads(str(RECORDED[f"{case}/config"]))
+        if "src_vocab_size" not in config:
+            continue
+        config = TransformerConfig(**config)
+        kinds.setdefault((config.norm_first, config.activation), case)
         inputs = recorded(case, "inputs")
         assert (inputs["src"] == 0).any() and (inputs["tgt"] == 0).any()
+    assert len(kinds) == 4  # pre-norm and post-norm, each with ReLU and with GELU
 
 
 def test_the_comparison_can_fail():

@@ -104,6 +104,21 @@ def test_a_flag_that_is_not_given_leaves_all_to_the_table():
     assert given(options, TrainingSettings) == given(options, TransformerConfig) == {}
 
 
+@pytest.mark.parametrize(
+    "words, value",
+    [
+        ([], None),
+        (["--tie-embeddings"], "all"),
+        (["--tie-embeddings", "target"], "target"),
+        (["--tie-embeddings=none"], "none"),
+    ],
+    ids=str,
+)
+def test_a_flag_may_mean_something_alone_and_take_a_value_too(words, value):
+    options = cli.parser().parse_args(["train", "copy", *words])
+    assert given(options, TransformerConfig).get("tie_embeddings") == value
+
+
 def test_no_flag_is_understood_that_is_only_begun(capsys):
     with pytest.raises(SystemExit):
         cli.parser().parse_args(["train", "copy", "--lr-s", "0.001"])

@@ -313,6 +313,61 @@ def test_one_matrix_is_of_one_vocabulary_though_two_would_have_one_size(tmp_path
     quick_train(tmp_path / "copy", "copy", steps=1, model=settings["model"])
 
 
+@pytest.mark.parametrize(
+    "tied, shared", [("all", True), ("source-target", True), ("target", False), ("none", False)]
+)
+def test_one_vocabulary_is_made_where_the_languages_are_tied_and_only_there(tmp_path, tied, shared):
+    class Shout(type(tasks.get("copy"))):
+        def pair(self, example):
+            return example, example.upper()
+
+    settings = {"model": {"tie_embeddings": tied}, "size": "tiny", "steps": 1, "quiet": True}
+    few = {"train_examples": 50, "validation_examples": 5}
+    run = mt.train(Shout(symbols=5), tmp_path / "run", **settings, **few)
+    assert (run.source_vocab.tokens == run.target_vocab.tokens) == shared
+    assert run.model.config.ties_languages == shared
+    assert run.model.config.ties_output == (tied in ("all", "target"))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"norm": "batch"},
+        {"norm": "batch", "norm_first": True},
+        {"positions": "rotary"},
+        {"positions": "concatenated", "init": "identity"},
+        {"tie_embeddings": "target", "init": "scaled"},
+        {"tie_embeddings": "source-target"},
+    ],
+    ids=str,
+)
+def test_a_model_of_other_blocks_learns_and_its_run_is_read_again(tmp_path, model):
+    settings = {"steps": 150, "batch_size": 32, "train_examples": 600}
+    run = quick_train(tmp_path / "run", model=model, **settings)
+    losses = [line["validation_loss"] for line in run.log() if "validation_loss" in line]
+    assert losses[-1] < min(losses[0], 1.9)  # by chance it is log 9 = 2.2
+    again = load(tmp_path / "run")
+    assert same_weights(again.model, run.model)
+    assert again.model.config == run.model.config
+    assert again.translate("abc", "d") == run.translate("abc", "d")
+
+
+def test_with_batch_norm_a_batch_has_all_lengths_and_else_similar_ones(tmp_path, monkeypatch):
+    spreads = []
+
+    def watched(model, batches, *others):
+        batches = list(batches)
+        lengths = [(batch.src != 0).sum(axis=1) for batch in batches]
+        spreads.append(np.mean([np.ptp(each) for each in lengths]))
+        return right(model, batches, *others)
+
+    right = trainer.fit
+    monkeypatch.setattr(trainer, "fit", watched)
+    for norm in ("layer", "batch"):
+        quick_train(tmp_path / norm, model={"norm": norm})
+    assert spreads[0] < 1 < 2 < spreads[1]
+
+
 def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match='"" names no folder: name one, or leave it out'):

@@ -12,10 +12,13 @@ from toy_models import (
 
 import minigrad as mg
 from minitransformer import (
+    BatchNorm,
     Decoder,
     DecoderLayer,
     Encoder,
     EncoderLayer,
+    LayerNorm,
+    MultiHeadAttention,
     Transformer,
     TransformerConfig,
     look_ahead_mask,
@@ -31,8 +34,19 @@ VARIANTS = {
     "learned positions": {"positions": "learned"},
     "tied embeddings": {"tie_embeddings": True},
     "gelu": {"activation": "gelu"},
+    "concatenated positions": {"positions": "concatenated"},
+    "rotary positions": {"positions": "rotary"},
+    "target tied with the output": {"tie_embeddings": "target"},
+    "source tied with target": {"tie_embeddings": "source-target"},
+}
+BATCH_NORM = {"norm": "batch"}  # where the future leaks in training, see below
+ALL = {
+    **VARIANTS,
+    "batch norm": BATCH_NORM,
+    "batch norm first": {**BATCH_NORM, "norm_first": True, "positions": "rotary"},
 }
 variants = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+all_variants = pytest.mark.parametrize("changes", ALL.values(), ids=ALL)
 
 
 def config(**changes):
@@ -100,6 +114,13 @@ def test_with_a_mask_that_shows_one_token_too_many_the_same_check_finds_the_leak
     assert positions_with_a_leak(toy_model()) == set(range(6))
 
 
+def test_with_batch_norm_the_future_leaks_in_training_and_not_in_evaluation():
+    for norm_first in (False, True):
+        model = toy_model(**BATCH_NORM, norm_first=norm_first)
+        assert positions_with_a_leak(model) == set(range(6))
+        assert positions_with_a_leak(model.eval()) == set()
+
+
 # No leak from padding.
 
 
@@ -124,12 +145,12 @@ def padding_leaks(model, length, in_source, in_target):
     if in_target:
         model.tgt_embedding.weight.data[0] = row
     after = logits_at_real_positions(model, src, tgt)
-    if model.config.tie_embeddings:  # the row is also what the pad token's own logit is made with
+    if model.config.ties_output:  # the row is also what the pad token's own logit is made with
         before, after = before[:, 1:], after[:, 1:]
     return (before != after).any()
 
 
-@variants
+@all_variants
 def test_what_stands_in_padding_changes_no_real_logit_by_a_bit(changes):
     assert not padding_leaks(toy_model(**changes), 6, in_source=True, in_target=True)
 
@@ -156,8 +177,9 @@ def test_padding_gets_no_gradient():
         assert embedding.weight.grad.data[1:].any()
 
 
-def test_more_padding_changes_nothing():
-    model = toy_model().astype(np.float64)
+@all_variants
+def test_more_padding_changes_nothing(changes):
+    model = toy_model(**changes).astype(np.float64)
     src, tgt = tokens(2, 4), tokens(2, 3)
     padded = [np.pad(ids, ((0, 0), (0, 2))) for ids in (src, tgt)]
     close(model(*padded).data[:, :3], model(src, tgt), 1e-14)
@@ -199,7 +221,7 @@ def test_a_part_of_the_figure_passes_gradcheck(part, norm_first):
         )
 
 
-@variants
+@all_variants
 def test_the_whole_loss_passes_gradcheck_for_every_parameter(changes):
     model = toy_model(seed=1, **changes)
 
@@ -224,7 +246,7 @@ def test_gradcheck_of_the_whole_loss_can_fail(monkeypatch):
         gradcheck_module(model, lambda: batch_loss(model, BATCH))
 
 
-@variants
+@all_variants
 def test_every_parameter_takes_part_in_the_loss(changes):
     model = toy_model(**changes)
     batch_loss(model, BATCH).backward()
@@ -323,6 +345,80 @@ def test_tied_embeddings_are_one_matrix_in_three_places():
     close(model.logits(x), x.data @ model.src_embedding.weight.data.T, 1e-6)
 
 
+def test_the_output_may_have_the_matrix_of_the_target_alone_and_the_vocabularies_differ():
+    model = toy_model(tie_embeddings="target", tgt_vocab_size=6)
+    assert model.src_embedding is not model.tgt_embedding and not hasattr(model, "output")
+    x = mg.Tensor(normal(1, 2, 4))
+    close(model.logits(x), x.data @ model.tgt_embedding.weight.data.T, 1e-6)
+
+
+def test_source_and_target_may_have_one_embedding_and_the_output_its_own():
+    model = toy_model(tie_embeddings="source-target")
+    assert model.src_embedding is model.tgt_embedding
+    x = mg.Tensor(normal(1, 2, 4))
+    by_hand = x.data @ model.output.weight.data + model.output.bias.data
+    close(model.logits(x), by_hand, 1e-6)
+
+
+def test_rotary_positions_are_in_self_attention_alone():
+    model = toy_model(positions="rotary")
+    attentions = {path: m for path, m in model.named_modules() if isinstance(m, MultiHeadAttention)}
+    assert {path: m.rotary for path, m in attentions.items()} == {
+        "encoder.layers.0.self_attention": True,
+        "decoder.layers.0.self_attention": True,
+        "decoder.layers.0.cross_attention": False,
+    }
+    src = tokens(2, 5)
+    x = mg.Tensor(2 * model.src_embedding.weight.data[src])  # nothing is added
+    close(model.encode(src), model.encoder(x, padding_mask(src)), 1e-6)
+
+
+def test_batch_norm_is_in_every_place_of_a_norm():
+    for norm_first in (False, True):
+        batch, layer = (toy_model(norm=n, norm_first=norm_first) for n in ("batch", "layer"))
+        of_batch, of_layer = (
+            [path for path, module in model.named_modules() if isinstance(module, kind)]
+            for model, kind in ((batch, BatchNorm), (layer, LayerNorm))
+        )
+        assert of_batch == of_layer
+        assert not any(isinstance(module, LayerNorm) for module in batch.modules())
+
+
+def test_the_statistics_of_batch_norm_are_of_the_real_positions_of_source_and_target():
+    model = toy_model(norm="batch", num_encoder_layers=2, num_decoder_layers=2)
+    model = model.astype(np.float64)
+    src, tgt = padded_batch(6)
+    graph = mg.graph_of(model(src, tgt))
+    for path, norm in model.named_modules():
+        if isinstance(norm, BatchNorm):
+            add = path.replace("norm", "add")
+            rows = graph.find(add).value[(src if path.startswith("encoder") else tgt) != 0]
+            close(norm.running_mean, 0.1 * rows.mean(axis=0), 1e-13)
+            close(norm.running_var, 0.9 + 0.1 * rows.var(axis=0, ddof=1), 1e-13)
+
+
+def test_dropout_is_where_the_paper_has_it_and_nowhere_else():
+    model = toy_model(dropout=0.5, num_encoder_layers=2, num_decoder_layers=2)
+    graph = mg.graph_of(batch_loss(model, BATCH))
+    named = {node.id: node for node in graph.nodes}
+    thinned = {node.id for node in graph.nodes if node.label.startswith("thinned")}
+    dropped = [named[a] for a, b, argument in graph.edges if b in thinned and argument == "x"]
+    of_layers = [node.full_name for node in dropped if "layers" in node.path]
+    rest = [node.full_name for node in dropped if "layers" not in node.path]
+    assert rest == ["src_positions.with positions", "tgt_positions.with positions"]  # the sums
+    attention, feed_forward = "self_attention.w_o.output", "feed_forward.linear_2.output"
+    cross = "cross_attention.w_o.output"
+    assert of_layers == [
+        *(f"encoder.layers.{i}.{part}" for i in (0, 1) for part in (attention, feed_forward)),
+        *(
+            f"decoder.layers.{i}.{part}"
+            for i in (0, 1)
+            for part in (attention, cross, feed_forward)
+        ),
+    ]
+    assert len(thinned) == len(dropped)
+
+
 def test_the_two_languages_may_have_vocabularies_of_different_sizes():
     model = Transformer(TransformerConfig.tiny(9, 5, max_length=4))
     assert model(np.array([[8, 2]]), np.array([[1, 4, 3]])).shape == (1, 3, 5)
@@ -366,7 +462,7 @@ def trained_a_step(seed, dropout):
     return model
 
 
-@variants
+@all_variants
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(changes):
     assert same_weights(toy_model(3, **changes), toy_model(3, **changes))
     assert not same_weights(toy_model(3, **changes), toy_model(4, **changes))

@@ -124,14 +124,23 @@ class Leaning(mg.Module):
         return logits * self.sharper + self.lean, state
 
 
-# Each kind of model that decoding is tried with: functions that make one over 8 tokens, by a seed
-# and the max_length of its configuration.
+# Every kind of model of the contract: functions that make one over 8 tokens, by a seed and what is
+# different in its configuration.
 MODELS = {
     "post-norm": toy_model,
     "pre-norm": partial(toy_model, norm_first=True),
     "learned positions": partial(toy_model, positions="learned"),
     "tied embeddings": partial(toy_model, tie_embeddings=True),
     "several layers": partial(toy_model, num_encoder_layers=2, num_decoder_layers=3),
+    "lstm": partial(toy_model, kind="lstm"),
+    "lstm of two layers": partial(toy_model, kind="lstm", num_layers=2),
+    "attention-lstm": partial(toy_model, kind="attention-lstm"),
+    "attention-lstm of two layers": partial(toy_model, kind="attention-lstm", num_layers=2),
+    "concatenated positions": partial(toy_model, positions="concatenated"),
+    "rotary positions": partial(toy_model, positions="rotary", num_decoder_layers=2),
+    "batch norm": partial(toy_model, norm="batch"),
+    "target tied with the output": partial(toy_model, tie_embeddings="target"),
+    "source tied with target": partial(toy_model, tie_embeddings="source-target"),
 }
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 

@@ -76,6 +76,8 @@ assert_type(run.translate("abc", sample=np.random.default_rng(0), top_p=0.9), li
 assert_type(run.translations("abc", n_best=3), list[list[tuple[float, str]]])
 run.translate(3)  # pyright: ignore[reportArgumentType]
 assert_type(list(run.translate_each(["abc"])), list[str | ValueError])
+assert_type(run.explain("abc"), mt.Explanation)
+assert_type(run.explain("abc")["memory"], np.ndarray)
 mt.load("folder", task_file=Path("mine.py"))
 mt.TrainingSettings(lr=0.001)
 assert_type(mt.attention_maps(run, "abc")["encoder"].only(layer=1).svg(), str)

@@ -22,6 +22,7 @@ from torch import nn
 
 from minitransformer import (
     LSTM,
+    BatchNorm,
     BidirectionalLSTM,
     LayerNorm,
     LSTMCell,
@@ -43,12 +44,14 @@ MODEL = {
     "dropout": 0.0,
     "max_length": 10,
 }
+ONE_LAYER = {**MODEL, "num_encoder_layers": 1, "num_decoder_layers": 1}
 CASES = {
     "post-norm": MODEL,
     "pre-norm": {**MODEL, "norm_first": True, "activation": "gelu"},
-    "learned-tied": {
-        **{**MODEL, "tgt_vocab_size": 9, "positions": "learned", "tie_embeddings": True},
-        **{"num_encoder_layers": 1, "num_decoder_layers": 1},
+    "post-norm-gelu": {**ONE_LAYER, "activation": "gelu", "tie_embeddings": "target"},
+    "pre-norm-relu-learned-tied": {
+        **{**ONE_LAYER, "norm_first": True, "tgt_vocab_size": 9},
+        **{"positions": "learned", "tie_embeddings": True},
     },
     "attention": {"d_model": 12, "num_heads": 3, "bias": True},
     "attention-without-bias": {"d_model": 8, "num_heads": 4, "bias": False},
@@ -56,6 +59,7 @@ CASES = {
     "lstm-cell": {"inputs": 5, "hidden": 4},
     "lstm": {"inputs": 5, "hidden": 4},
     "lstm-bidirectional": {"inputs": 3, "hidden": 4},
+    "batch-norm": {"d_model": 10},
 }
 
 
@@ -77,6 +81,13 @@ def make(case, rng):
         inputs = {"x": rng.standard_normal((3, 6, config["inputs"])), "tokens": tokens}
         inputs |= {} if both else states(config, rng)
         shape = (3, 8, 8 if both else 4)
+    elif case == "batch-norm":
+        module = BatchNorm(**config)
+        inputs = {
+            "x": 3 * rng.standard_normal((2, 4, 10)) + 1,
+            "tokens": np.array([[3, 3, 3, 3], [3, 3, 0, 0]]),  # 0 is padding
+        }
+        shape = (6, 10)  # of the real positions alone
     elif case.startswith("attention"):
         module = MultiHeadAttention(rng=rng, **config)
         width = config["d_model"]
@@ -127,8 +138,8 @@ def run(case, weights, inputs, dtype=torch.float64):
         if tensor.is_floating_point():
             given[name] = tensor.to(dtype).requires_grad_(name != "cotangent")
     cotangent = given.pop("cotangent")
-    computations = {"layer-norm": norm, "attention": attention, "lstm-cell": cell}
-    computations |= {"lstm": lstm, "lstm-bidirectional": bidirectional_lstm}
+    computations = {"layer-norm": norm, "batch-norm": batch_norm, "attention": attention}
+    computations |= {"lstm-cell": cell, "lstm": lstm, "lstm-bidirectional": bidirectional_lstm}
     compute = computations.get(case.split("-without")[0], model)
     output = compute(config, tensors, **given)
     wanted = {**tensors, **{name: t for name, t in given.items() if t.requires_grad}}
@@ -139,6 +150,11 @@ def run(case, weights, inputs, dtype=torch.float64):
 def norm(config, tensors, x):
     module = nn.LayerNorm(config["d_model"])
     return torch.func.functional_call(module, norm_weights(tensors), (x,))
+
+
+def batch_norm(config, tensors, x, tokens):
+    module = nn.BatchNorm1d(config["d_model"]).to(x.dtype)
+    return torch.func.functional_call(module, norm_weights(tensors), (x[tokens != 0],))
 
 
 def attention(config, tensors, query, key, value, tokens):
@@ -213,7 +229,7 @@ def model(config, tensors, src, tgt):
         **{"d_model": settings.d_model, "nhead": settings.num_heads},
     )
     source = tensors["src_embedding.weight"]
-    target = source if settings.tie_embeddings else tensors["tgt_embedding.weight"]
+    target = tensors.get("tgt_embedding.weight", source)
     x = source[src] * math.sqrt(settings.d_model) + positions(settings, tensors, "src", src)
     y = target[tgt] * math.sqrt(settings.d_model) + positions(settings, tensors, "tgt", tgt)
     masks = {  # in PyTorch, True hides
@@ -223,7 +239,7 @@ def model(config, tensors, src, tgt):
         "tgt_mask": torch.ones(tgt.shape[1], tgt.shape[1]).triu(1).bool(),
     }
     z = torch.func.functional_call(stacks, stack_weights(settings, tensors), (x, y), masks)
-    if settings.tie_embeddings:
+    if settings.tie_embeddings in (True, "target"):
         return z @ target.T
     return z @ tensors["output.weight"] + tensors["output.bias"]
 
