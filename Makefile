@@ -5,10 +5,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove oldest bench bench-quick bench-readme compare profile pictures clean
+.PHONY: help demo race test lint prove oldest bench bench-quick bench-readme compare profile pictures
+.PHONY: clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
+	@echo "make race      two LSTMs and a Transformer, trained on the same data and compared"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
@@ -33,6 +35,12 @@ demo: $(VENV)/pictures.done
 	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse
 	@echo; echo "The pictures (loss, attention, graph): $(DEMO_RUNS)/reverse/pictures and" \
 	    "$(DEMO_RUNS)/numbers/pictures"
+
+race: $(VENV)/pictures.done
+	rm -rf runs/demo-race
+	$(RUN) -m minitransformer race --run runs/demo-race
+	mkdir -p demos/pictures
+	cp runs/demo-race/race.svg demos/pictures/race.svg
 
 test: $(VENV)/test.done
 	$(RUN) -m pytest
@@ -71,7 +79,7 @@ compare: $(VENV)/pictures.done
 profile: $(VENV)/pictures.done
 	$(RUN) tests/benchmarks/profile_step.py
 
-pictures: demo
+pictures: demo race
 	mkdir -p demos/pictures
 	cp $(DEMO_RUNS)/numbers/pictures/attention-encoder-decoder.svg demos/pictures/attention.svg
 	cp $(DEMO_RUNS)/numbers/pictures/loss.svg demos/pictures/loss.svg
