@@ -21,6 +21,7 @@ from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
 from ..streams import show
 from ..text.batching import Batch, Pair, shuffled_batches
+from ..text.showing import wrapped
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
@@ -114,7 +115,8 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
                 elif group.size > 1 or not (run.folder / CONFIG).exists():
                     raise
             if stop.asked and first:
-                show(f"\nStopped by {stop.by}; what was trained so far is kept in {run.folder}")
+                said = f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}"
+                show("\n" + wrapped(said, indent="  "))
             if settings.workers > 1:  # this process only waited for those that trained
                 load_weights(run.model, run.folder / WEIGHTS)
     except BaseException as error:
