@@ -11,7 +11,7 @@ from .commands.graph import add_graph
 from .commands.tasks import add_tasks
 from .commands.train import add_train
 from .commands.translate import add_translate
-from .streams import prepare_streams, reason, settle_streams, show
+from .streams import is_full, prepare_streams, reason, settle_streams, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         status = 128 + 13  # as if by SIGPIPE, which Python does not die of
     except (ValueError, ArithmeticError, OSError, ModuleNotFoundError, MemoryError) as error:
-        where = "standard output: " if "stdout" in settle_streams() else ""
+        failed = "stdout" in settle_streams() or is_full(error)
+        where = "standard output: " if failed else ""
         complain(f"{where}{reason(error)}")
         status = 2
     except KeyboardInterrupt as error:

@@ -29,8 +29,10 @@ def cleaned(text: str) -> str:
         raise TypeError(f"a text is a string, not {shown(repr(text))}")
     if len(text) > LONGEST:
         raise ValueError(f"this text is far too long: it has more than {LONGEST:,} characters")
-    if re.search("[\ud800-\udfff]", text):  # what Python makes of such bytes
-        raise ValueError("this is not UTF-8 text; convert it, for instance with iconv")
+    try:  # bytes that an encoding does not have are surrogates, also where that is only ASCII
+        text = text.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        raise ValueError("this is not UTF-8 text; convert it, for instance with iconv") from None
     return normalize(CONTROLS.sub(" ", ESCAPES.sub("", text)))
 
 

@@ -69,11 +69,23 @@ def test_a_reader_who_leaves_ends_a_command_quietly(trained):
     assert shell('"$@" | true', "--help").stderr == b""
 
 
-def test_an_output_that_cannot_be_written_is_said_with_its_name(trained):
-    result = shell('"$@" > /dev/full', "translate", trained.folder, "abc")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_said_with_its_name(unbuffered, trained):
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    arguments = ["translate", trained.folder, "abc"]
+    result = shell('"$@" > /dev/full', *arguments, env=environment)
     assert result.returncode == 2
     said = result.stderr.decode().splitlines()
     assert said == ["minitransformer: standard output: [Errno 28] No space left on device"]
+
+
+def test_an_argument_is_utf_8_also_where_the_encoding_is_ascii(trained):
+    process = started("translate", trained.folder, "é", env={**ENVIRONMENT, **ASCII})
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "not one of the letters" in err) == (2, True)
+    process = started("translate", trained.folder, "\udce9", env={**ENVIRONMENT, **ASCII})
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "not UTF-8" in err) == (2, True)
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
