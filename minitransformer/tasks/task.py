@@ -14,7 +14,7 @@ from .split import SPLITS, split_of
 # So many draws in a row with nothing new mean that most of a split has been drawn: while it is
 # fresh, one draw in twenty is new, and bad luck alone would take this long once in 10^22 times.
 PATIENCE = 1_000
-NONE = ": let every list more of them, or split_of say which are for it"
+NONE = ": choose options that allow more, or in a task of your own let every list more"
 
 
 class Task:

@@ -214,6 +214,12 @@ def _prepare(
             "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
             f'those of the task "{task.name}" have as many tokens, but not the same ones'
         )
+    if config.max_length <= task.max_length:
+        raise ValueError(
+            f"max_length {config.max_length} is too small: texts of the task "
+            f'"{task.name}" have up to {task.max_length} tokens, and need one position more, for '
+            "their end"
+        )
     model = kind.model(config, model_rng)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
     return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng

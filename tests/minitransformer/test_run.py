@@ -475,7 +475,7 @@ def test_texts_are_taken_a_batch_at_a_time(trained):
 
 NOISE = [
     *("abc\r", "\ufeffabc", "\u00a0abc\u2028", "abc\x00", "\x1b[31mabc\x1b[0m"),
-    *("\x1b]0;a title\x07abc", "\x1b(Babc", "\x1b7abc"),
+    *("\x1b]0;a title\x07abc", "\x1b(Babc", "\x1b7abc", "a\u00adbc", "\u200eabc\u2069"),
 ]
 
 

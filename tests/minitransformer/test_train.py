@@ -350,6 +350,13 @@ def test_without_a_folder_each_run_gets_a_new_one_under_runs(tmp_path, monkeypat
     assert folders == ["runs/reverse", "runs/reverse-2", "runs/reverse-3"]
 
 
+def test_too_few_positions_for_the_task_are_refused_before_the_training(tmp_path):
+    with pytest.raises(ValueError, match='max_length 4 is too small: .* "reverse" have up to 4'):
+        quick_train(tmp_path / "run", model={"max_length": 4})
+    assert list(tmp_path.iterdir()) == []
+    quick_train(tmp_path / "run", model={"max_length": 5})
+
+
 def test_settings_that_make_no_sense_leave_no_folder_behind(tmp_path):
     for wrong in ({"steps": 0}, {"model": {"num_heads": 5}}, {"train_examples": 0}):
         with pytest.raises(ValueError):
