@@ -242,7 +242,7 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
 
 
 def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
-    """As np.savez, which before NumPy 2.3 leaves the archive open where the disk is full."""
+    """As np.savez, which in NumPy 2.0 leaves the archive open where the disk is full."""
     with ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

