@@ -13,7 +13,7 @@ from .commands.step import add_step
 from .commands.tasks import add_tasks
 from .commands.train import add_train
 from .commands.translate import add_translate
-from .streams import prepare_streams, reason, settle_streams, show
+from .streams import is_full, prepare_streams, reason, settle_streams, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         status = 128 + 13  # as if by SIGPIPE, which Python does not die of
     except (ValueError, ArithmeticError, OSError, ModuleNotFoundError, MemoryError) as error:
-        where = "standard output: " if "stdout" in settle_streams() else ""
+        failed = "stdout" in settle_streams() or is_full(error)
+        where = "standard output: " if failed else ""
         complain(f"{where}{reason(error)}")
         status = 2
     except KeyboardInterrupt as error:

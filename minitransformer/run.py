@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -189,10 +190,7 @@ class Run:
                     f"the training diverged: not all weights in {name} are finite numbers, so they "
                     "are not saved. Try a smaller --lr-scale"
                 )
-        write_whole(
-            self.folder / WEIGHTS,
-            lambda file: np.savez(file, **state),  # pyright: ignore[reportArgumentType]
-        )
+        write_whole(self.folder / WEIGHTS, lambda file: _write_arrays(file, state))
 
 
 def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
@@ -279,15 +277,30 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
         raise _unreadable(path, error) from None
     try:
         with opened, np.load(opened, allow_pickle=False) as arrays:
-            model.load_state_dict(dict(arrays))
+            state = dict(arrays)
     except MemoryError as error:
         raise ValueError(
             f"{path} could not be read: there is not enough memory, or it is damaged ({error})"
         ) from error
     except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
         raise ValueError(
-            f"{path} is damaged or was only half written ({error}); train the run again"
+            f"{path} is damaged or was only half written ({sentence(error)}); train the run again"
         ) from error
+    try:
+        model.load_state_dict(state)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} holds the weights of another model than {CONFIG} describes, which may have "
+            f"been changed since ({sentence(error)})"
+        ) from error
+
+
+def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
+    """As np.savez, which in NumPy 2.0 leaves the archive open where the disk is full."""
+    with ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _no_run(folder: Path) -> str:

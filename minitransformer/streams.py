@@ -66,6 +66,11 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room for what a stream was to write: an error of a file has its name."""
+    return getattr(error, "errno", None) == errno.ENOSPC and getattr(error, "filename", 0) is None
+
+
 def reason(error: BaseException) -> str:
     """What went wrong and what to do about it, in one line."""
     said = sentence(error)

@@ -8,6 +8,7 @@ import json
 import re
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SAMPLES = 5  # that are drawn, to see whether the parts of a task fit together
+OURS = (Path(__file__), Path(__file__).with_name("task.py"))  # not where a task's own fault is
 
 
 def check_class(task: type[Task]) -> None:
@@ -43,12 +45,23 @@ def check_made(made: Task) -> None:
     _tried(task, "options", lambda: json.dumps(made.options()))
     longest = _longest(task, made)
     _whole(task, "steps", made.steps)
-    rng = np.random.default_rng(0)
-    for _ in range(SAMPLES):
-        _check_example(task, made, _tried(task, "sample", lambda: made.sample(rng)), longest)
+    drawn, again = _draw(task, made), _draw(task, made)
+    _require(
+        task,
+        list(map(str, drawn)) == list(map(str, again)),
+        "draws other examples from a generator of the same seed: let sample use the one that it is "
+        "given, and nothing else that is random",
+    )
+    for example in drawn:
+        _check_example(task, made, example, longest)
     first = _tried(task, "every", lambda: next(iter(made.every()), None))
     _require(task, first is not None, "lists no example at all in every")
     _check_example(task, made, first, longest)
+
+
+def _draw(task: type[Task], made: Task) -> list[Any]:
+    rng = np.random.default_rng(0)
+    return _tried(task, "sample", lambda: [made.sample(rng) for _ in range(SAMPLES)])
 
 
 def _check_attributes(task: type[Task]) -> None:
@@ -80,13 +93,19 @@ def _check_example(task: type[Task], made: Task, example: Any, longest: int | No
     two = isinstance(pair, tuple | list) and len(pair) == 2
     two = two and all(isinstance(text, str) and text.strip() for text in pair)
     _require(task, two, f"gives the pair {shown(repr(pair))} {which}; it has to be two texts")
+    again = _tried(task, "pair", lambda: made.pair(example))
+    said = f"gives two pairs {which}, {shown(repr(pair))} and {shown(repr(again))}"
+    _require(task, again == pair, f"{said}; what is random belongs into sample")
     for text in pair:
         _tried(task, "pair", lambda text=text: text.encode())
         length = len(tokenize(text, task.unit))
         fits = longest is None or length <= longest
         said = f"says that no text has more than {longest} tokens (max_length), but"
         _require(task, fits, f"{said} {shown(text)!r} has {length}")
-    _tried(task, "check and rewrite", lambda: (made.check(pair[0]), made.rewrite(pair[0])))
+    _tried(task, "check", lambda: made.check(pair[0]))
+    source = _tried(task, "rewrite", lambda: made.rewrite(pair[0]))
+    said = f"rewrites {shown(pair[0])!r} as {shown(repr(source))}; it has to be a text"
+    _require(task, isinstance(source, str) and source.strip(), said)
 
 
 def _longest(task: type[Task], made: Task) -> int | None:
@@ -118,8 +137,15 @@ def _tried(task: type[Task], what: str, run: Callable[[], T]) -> T:
     except NameError:
         raise
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
         raise ValueError(
             f"the task {task.__name__} fails in {what}: {type(error).__name__}: "
-            f"{shown(str(error), 200)} ({place.filename}, line {place.lineno})"
+            f"{shown(str(error), 200)}{_place(error)}"
         ) from error
+
+
+def _place(error: Exception) -> str:
+    """The last line of the task's own file on the way to an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    its = [each for each in frames if Path(each.filename) not in OURS]
+    lines = [each.lineno for each in its if each.filename == its[0].filename]
+    return f" ({its[0].filename}, line {lines[-1]})" if its else ""

@@ -19,7 +19,7 @@ def load_folder(package: str, path: Iterable[str]) -> None:
         name = f"{package}.{module.name}"
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             found = importlib.util.find_spec(name)
             file = found.origin if found and found.origin else name
             reason, line = _why(error, file)
@@ -41,7 +41,7 @@ def load_file(path: str | Path) -> list[str]:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         reason, line = _why(error, str(path))
         where = f", line {line}" if line else ""
@@ -54,7 +54,7 @@ def load_file(path: str | Path) -> list[str]:
     return mine
 
 
-def _why(error: Exception, file: str) -> tuple[str, int | None]:
+def _why(error: BaseException, file: str) -> tuple[str, int | None]:
     """An error in a line, and the last line of the file on the way to it."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg}", error.lineno

@@ -52,6 +52,10 @@ def parse_number(text: str) -> int:
     """The number that digits ("75954", "75,954", "75 954") or English words mean, below 10^12."""
     digits = text.strip()
     if not re.fullmatch("[0-9]+|[0-9]{1,3}([ ,][0-9]{3})+", digits):
+        if re.search(r"\d", digits):
+            raise ValueError(
+                f'"{shown(digits)}" is not a whole number from 0 on, such as 1,234 or 1234'
+            )
         return parse_english(text)
     digits = re.sub("[ ,]", "", digits).lstrip("0") or "0"
     if len(digits) > 12:

@@ -14,6 +14,7 @@ from .split import SPLITS, split_of
 # So many draws in a row with nothing new mean that most of a split has been drawn: while it is
 # fresh, one draw in twenty is new, and bad luck alone would take this long once in 10^22 times.
 PATIENCE = 1_000
+NONE = ": choose options that allow more, or in a task of your own let every list more"
 
 
 class Task:
@@ -72,7 +73,7 @@ class Task:
         if available < needed:
             raise ValueError(
                 f'the task "{self.name}" with these options has {available} different examples '
-                f"for {split}, fewer than the {count} asked for"
+                f"for {split}, fewer than the {count} asked for{'' if available else NONE}"
             )
         draw = self._draw if split == "train" else self._draw_different
         return [self.pair(example) for example in draw(split, count, rng)]
@@ -82,7 +83,11 @@ class Task:
         return sum(1 for _ in islice(self._list(split), at_most))
 
     def _list(self, split: str) -> Iterator[Hashable]:
-        return (example for example in self.every() if self.split_of(example) == split)
+        listed: set[str] = set()
+        for example in self.every():
+            if self.split_of(example) == split and str(example) not in listed:
+                listed.add(str(example))
+                yield example
 
     def _draw(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
         drawn, misses = [], 0

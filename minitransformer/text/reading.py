@@ -16,12 +16,15 @@ BLOCK = 1 << 16
 ESCAPES = re.compile(
     "\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]+[0-~]|[0-Z\\\\^-~])"
 )
+# What comes with text from web pages and is never seen: soft hyphens, joiners, directions.
+INVISIBLE = re.compile("[\u00ad\u2060\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
 
 
 def cleaned(text: str) -> str:
     """A text as a task and a model see it: normalised (see `normalize`), and without what a
-    terminal or an editor leaves in it, as colours, control characters and byte order marks.
+    terminal, an editor or a web page leaves in it, as colours, control characters, byte order marks
+    and soft hyphens.
 
     Raises TypeError for what is no text, ValueError for bytes that were not UTF-8.
     """
@@ -29,9 +32,11 @@ def cleaned(text: str) -> str:
         raise TypeError(f"a text is a string, not {shown(repr(text))}")
     if len(text) > LONGEST:
         raise ValueError(f"this text is far too long: it has more than {LONGEST:,} characters")
-    if re.search("[\ud800-\udfff]", text):  # what Python makes of such bytes
-        raise ValueError("this is not UTF-8 text; convert it, for instance with iconv")
-    return normalize(CONTROLS.sub(" ", ESCAPES.sub("", text)))
+    try:  # bytes that an encoding does not have are surrogates, also where that is only ASCII
+        text = text.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        raise ValueError("this is not UTF-8 text; convert it, for instance with iconv") from None
+    return normalize(CONTROLS.sub(" ", INVISIBLE.sub("", ESCAPES.sub("", text))))
 
 
 def lines_of(stream: BinaryIO) -> Iterator[list[str]]:

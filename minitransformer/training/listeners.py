@@ -22,6 +22,7 @@ Listener = Callable[[Step], None]
 
 SHOWN = 4  # validation examples that are printed each time
 LOGGED = 10  # steps from one line of the log to the next
+ROOM = 4  # columns behind the bar, where a terminal writes ^C: without them it begins a new line
 SMOOTHING = 0.95  # of the loss on the progress bar: a mean over about the last twenty steps
 
 
@@ -40,6 +41,15 @@ class Pace:
         return self.tokens / self.seconds
 
 
+class Bar(tqdm):
+    """tqdm's, which lets go of its lock also where it could not be shown: its own thread, and
+    whoever shows something from another thread, would wait for it for ever."""
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
+        with self.get_lock():
+            return super().refresh(nolock=True)
+
+
 class ProgressBar:
     """Shows how far the training is, its smoothed loss and its pace; used in a `with`.
 
@@ -49,11 +59,23 @@ class ProgressBar:
     def __init__(self, steps: int, pace: Pace, hidden: bool):
         hidden = hidden or not is_terminal(sys.stderr)
         try:
-            self.bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
+            # Nothing yet: with the first step it is as wide as it shall be.
+            self.bar = Bar(total=steps, unit="step", disable=hidden, dynamic_ncols=True, delay=1e-6)
+            self._leave_room()
         except (OSError, ValueError):
-            self.bar = tqdm(disable=True)
+            self.bar = Bar(disable=True)
         self.pace = pace
         self.loss: float | None = None
+
+    def _leave_room(self) -> None:
+        shape: Any = getattr(self.bar, "dynamic_ncols", None)  # (columns, rows) of a stream
+
+        def narrower(stream: Any) -> tuple[int | None, int | None]:
+            columns, rows = shape(stream)
+            return columns and max(columns - ROOM, 1), rows
+
+        if shape:
+            self.bar.dynamic_ncols = narrower
 
     def __enter__(self) -> "ProgressBar":
         return self
@@ -90,7 +112,7 @@ class Log:
 
 class Validation:
     """Tries the model on held-out examples at some steps, and shows the first few translations:
-    always the same ones, so that one watches the model learn."""
+    always those of the same sentences, so that one watches the model learn, where they changed."""
 
     def __init__(self, run: Run, pairs: Sequence[Pair], validated_at: Collection[int], quiet: bool):
         self.run, self.pairs = run, pairs
@@ -113,8 +135,9 @@ class Validation:
             title = f"step {step.number}: validation loss {result.loss:.4f}"
             show(f"{title}, exact {result.exact_match:.1%}")
             lines = self._translations(result)
-            if lines != self.shown:  # what did not change need not be read again
-                show("\n".join(lines))
+            for line, before in zip(lines, self.shown or [""] * SHOWN):
+                if line != before:  # what did not change need not be read again
+                    show(line)
             self.shown = lines
 
     def _translations(self, result: Evaluation) -> list[str]:

@@ -23,9 +23,11 @@ import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
+from minigrad.optim.gradients import norm_of, scaled
 
 from ..streams import reason, settle_streams, show
 from ..text.batching import Batch
+from .rows import empty_row, gather, join_tied, scatter
 from .stopping import Stop
 
 # What begins the names of variables that mpiexec, srun and their like leave in the environment.
@@ -58,6 +60,7 @@ class Alone:
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         """Clip the gradient of the whole batch and take the optimiser's step; the gradient's norm,
         and the loss of the whole batch. Nothing is changed when one of them is no finite number."""
+        join_tied(optimizer)
         norm = mg.optim.clip_grad_norm(optimizer.parameters, clip)
         if math.isfinite(norm + loss):
             optimizer.step()
@@ -104,30 +107,35 @@ class ProcessGroup(Group):
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         total, dtype = optimizer.flat.size, optimizer.flat.dtype
-        weights, gradients, figures = self.memory
-        self.gradients = np.frombuffer(gradients, dtype).reshape(self.size, total)
+        weights, gradients, figures = self.memory  # each large enough, see run_workers
+        row = empty_row(optimizer)
+        shared = np.frombuffer(gradients, row.dtype, self.size * row.size)
+        self.gradients = shared.reshape(self.size, row.size)
         self.figures = np.frombuffer(figures, np.float64).reshape(3, self.size)
-        optimizer.use_buffer(np.frombuffer(weights, dtype))  # all fill it with the same numbers
+        optimizer.use_buffer(np.frombuffer(weights, dtype, total))  # all fill it with the same
         low, high = (total * i // self.size for i in (self.rank, self.rank + 1))
-        self.mine = [i for i, s in enumerate(optimizer.slices) if low <= s.start < high]
+        owners = [i for i, owner in enumerate(optimizer.owners) if i == owner]
+        self.mine = [i for i in owners if low <= optimizer.slices[i].start < high]
         slices = [optimizer.slices[i] for i in self.mine]
         self.stretch = slice(slices[0].start, slices[-1].stop) if slices else slice(0, 0)
         self.barrier.wait()
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
-        _gather(optimizer, self.gradients[self.rank])
+        gather(optimizer, self.gradients[self.rank])
         self.barrier.wait()  # all gradients are there
         g = self.gradients[0, self.stretch]  # nobody else writes to this stretch
         for other in self.gradients[1:]:
             g += other[self.stretch]
-        self.figures[:, self.rank] = np.vdot(g, g), loss, self.stop.asked
+        self.figures[:, self.rank] = norm_of([g]), loss, self.stop.asked
         self.barrier.wait()  # all figures are there
-        square, loss, stopping = self.figures.sum(axis=1).tolist()
+        norm = math.hypot(*self.figures[0])
+        loss, stopping = self.figures[1:].sum(axis=1).tolist()
         self.stopping = stopping > 0
-        norm = math.sqrt(square) if square >= 0 else square  # NaN stays NaN
         if math.isfinite(norm + loss):
-            g *= min(1.0, clip / norm) if norm else 1.0
-            _scatter(optimizer, self.gradients[0], self.mine)
+            if norm > clip:
+                g[...] = scaled(g, clip / norm)
+            counts = self.gradients[:, optimizer.size :].sum(axis=0)
+            scatter(optimizer, self.gradients[0], counts, self.mine)
             optimizer.step()
         self.barrier.wait()  # all parameters are there
         return norm, loss
@@ -144,12 +152,13 @@ class MPIGroup(Group):
         return self.communicator.bcast(value)
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
-        self.gradient = np.empty_like(optimizer.flat)
+        self.gradient = empty_row(optimizer)
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
-        _gather(optimizer, self.gradient)
+        gather(optimizer, self.gradient)
         self.communicator.Allreduce(self.mpi.IN_PLACE, self.gradient)
-        _scatter(optimizer, self.gradient, range(len(optimizer.parameters)))
+        counts = self.gradient[optimizer.size :]
+        scatter(optimizer, self.gradient, counts, range(len(counts)))
         figures = np.array([loss, self.stop.asked])
         self.communicator.Allreduce(self.mpi.IN_PLACE, figures)
         loss, stopping = figures.tolist()
@@ -161,20 +170,6 @@ class MPIGroup(Group):
             time.sleep(3)  # where all fail alike, the first speaks, and ends the others
         show(f"minitransformer: {reason(error)}", to="stderr")
         self.communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 2)
-
-
-def _gather(optimizer: mg.optim.Optimizer, flat: np.ndarray) -> None:
-    """Write all gradients into one flat array; a parameter without one counts as zero."""
-    for p, where in zip(optimizer.parameters, optimizer.slices):
-        flat[where] = 0 if p.grad is None else p.grad.data.reshape(-1)
-
-
-def _scatter(optimizer: mg.optim.Optimizer, flat: np.ndarray, members: Iterable[int]) -> None:
-    """Let the gradients of `members` be views of the flat array, and all others have none."""
-    optimizer.zero_grad()
-    for i in members:
-        p = optimizer.parameters[i]
-        p.grad = mg.Tensor(flat[optimizer.slices[i]].reshape(p.shape))
 
 
 def started_by_mpi(stop: Stop | None = None) -> Alone:
@@ -207,7 +202,10 @@ def run_workers(
     if "fork" not in multiprocessing.get_all_start_methods():
         raise ValueError("several workers need processes that can fork, which this system has not")
     context = multiprocessing.get_context("fork")  # the workers inherit model, data and memory
-    size = sum(p.data.nbytes for p in parameters)
+    parameters = list(parameters)
+    # Enough whatever their dtype, and if some share an array or are frozen; what is not used of it
+    # takes no memory.
+    size = 8 * sum(p.size + 1 for p in parameters)
     memory = [mmap.mmap(-1, n) for n in (size, count * size, 3 * count * 8)]
     barrier, stop = context.Barrier(count), stop or Stop()
     settle_streams()  # what waits in them would be written by each worker once more

@@ -22,6 +22,7 @@ from ..models.seq2seq import Seq2Seq
 from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
 from ..streams import show
 from ..text.batching import POOL, Batch, Pair, shuffled_batches
+from ..text.showing import wrapped
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
@@ -115,7 +116,8 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
                 elif group.size > 1 or not (run.folder / CONFIG).exists():
                     raise
             if stop.asked and first:
-                show(f"\nStopped by {stop.by}; what was trained so far is kept in {run.folder}")
+                said = f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}"
+                show("\n" + wrapped(said, indent="  "))
             if settings.workers > 1:  # this process only waited for those that trained
                 load_weights(run.model, run.folder / WEIGHTS)
     except BaseException as error:
@@ -212,6 +214,12 @@ def _prepare(
         raise ValueError(
             "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
             f'those of the task "{task.name}" have as many tokens, but not the same ones'
+        )
+    if config.max_length <= task.max_length:
+        raise ValueError(
+            f"max_length {config.max_length} is too small: texts of the task "
+            f'"{task.name}" have up to {task.max_length} tokens, and need one position more, for '
+            "their end"
         )
     model = kind.model(config, model_rng)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())

@@ -440,7 +440,7 @@ def test_forward_says_the_equation_of_the_paper_where_the_docstring_gives_one():
     assert said[f"{attention}.weights"].equation == equation
     assert f"equation {equation}" in str(said[f"{attention}.weights"])
     assert said[f"{attention}.w_q linear"].equation == "x @ weight + bias"
-    assert said["encoder.layers.0 add"].equation == ""  # "Self-attention and feed-forward, ..."
+    assert said["encoder.layers.0.add_1"].equation == ""  # "Self-attention and feed-forward, ..."
 
 
 @pytest.mark.parametrize(

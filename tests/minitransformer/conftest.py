@@ -1,7 +1,12 @@
 import shutil
+import signal
 
 import pytest
 from toy_models import quick_train
+
+# As a terminal starts a program, also where the tests are run under nohup.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ the same command.
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -69,6 +70,21 @@ def claim(folder):
         return Claim(folder)
 
 
+def listening(number, folder):
+    """How many processes of this training have a handler for the signal."""
+    found = 0
+    for pid in of_folder(folder):
+        with suppress(OSError):  # it has just ended
+            status = dict(re.findall(r"(\w+):\s*(.*)", Path(f"/proc/{pid}/status").read_text()))
+            found += status["Name"] != "mpiexec" and int(status["SigCgt"], 16) >> (number - 1) & 1
+    return found
+
+
+def said_last_step(folder):
+    log = folder / LOG
+    return log.exists() and f'"step": {SHORT[SHORT.index("--steps") + 1]},' in log.read_text()
+
+
 def killed(workers):
     def try_once(folder, chance):
         process = train(folder, workers)
@@ -86,13 +102,13 @@ def stopped(number, workers=1, mpi=0, all_of_them=False):
         # Before Python has come to its first line, a signal ends it as the system does.
         wait_until(lambda: folder.exists() or process.poll() is not None)
         time.sleep(chance.uniform(0.0, 2.5))
+        all_listen = listening(number, folder) >= max(mpi, 1)
         if process.poll() is None:
             (os.killpg if all_of_them else os.kill)(process.pid, number)
         status, err = finished(process, folder)
         # Python is ended by the system before its first line and after its last. Under mpiexec, the
         # status is that of the rank for which this was so, and each of them begins when it can.
-        trained = (folder / LOG).exists() and '"loss"' in (folder / LOG).read_text()
-        outside = (folder / CONFIG).exists() or (mpi and not trained)
+        outside = not all_listen or said_last_step(folder)
         if not (outside and abs(status) == number) and number != signal.SIGKILL:
             expect(status in (0, 130), "status", status, err)
             expect("Traceback" not in err, err)

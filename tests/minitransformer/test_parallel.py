@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from group_steps import KINDS, parameters_of, steps
 from processes import ENVIRONMENT, PYTHON, of_folder, started, wait_until
 from processes import SMALL as SMALL_RUN
 
 import minitransformer as mt
+from minitransformer.training.parallel import Alone, run_workers
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 # Adam divides each gradient by its own size, so where one is nearly zero its rounding error becomes
@@ -50,6 +52,41 @@ def test_workers_give_the_weights_of_one_up_to_rounding(tmp_path):
         np.testing.assert_allclose(losses, losses_alone, rtol=1e-5)
         for name in alone:
             np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=ROUNDING)
+
+
+def held_against_one_process(kind, path):
+    """That the weights and norms in a file of `group_steps` are those of one process."""
+    alone, together = steps(kind, parameters_of(kind), Alone()), np.load(path)
+    tolerance = 2e-2 if kind == "float16" else 2e-5
+    for name, expected in alone.items():
+        assert np.isfinite(expected).all()
+        np.testing.assert_allclose(together[name], expected, tolerance, tolerance / 10, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_move_parameters_of_all_kinds_as_one_process_does(kind, tmp_path):
+    path = tmp_path / "weights.npz"
+    parameters = parameters_of(kind)
+
+    def work(group):
+        found = steps(kind, parameters, group)
+        if group.rank == 0:
+            np.savez(path, **found)
+
+    run_workers(2, parameters.values(), work)
+    held_against_one_process(kind, path)
+
+
+def test_workers_under_mpiexec_move_parameters_of_all_kinds_as_one_process_does(tmp_path):
+    pytest.importorskip("mpi4py")
+    if MPIEXEC is None:
+        pytest.skip("no mpiexec: pip install mpich")
+    program = Path(__file__).with_name("group_steps.py")
+    command = [MPIEXEC, "-n", "2", sys.executable, program, tmp_path]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for kind in KINDS:
+        held_against_one_process(kind, tmp_path / f"{kind}.npz")
 
 
 def test_the_same_number_of_workers_gives_the_same_weights_bit_for_bit(tmp_path):

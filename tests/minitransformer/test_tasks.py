@@ -209,6 +209,17 @@ def test_too_many_held_out_examples_are_refused_with_the_number_there_is(wanted)
         task.examples("test", wanted, rng())
 
 
+def test_an_example_that_is_listed_twice_is_one():
+    class Twice(Countdown):
+        def every(self):
+            return [n for n in range(1, 200) for _ in range(3)]
+
+    task = Twice()
+    there_are = sum(task.split_of(n) == "test" for n in range(1, 200))
+    assert task.available("test", 1000) == there_are
+    assert len(set(task.examples("test", there_are, rng()))) == there_are
+
+
 def test_training_examples_may_repeat():
     drawn = tasks.get("copy", symbols=2, longest=2).examples("train", 100, rng())
     assert len(drawn) == 100
@@ -257,7 +268,9 @@ def test_an_unknown_split_is_refused():
         ("numbers", "ten thousand", "the number 10000 is outside"),
         ("numbers", "one million and one", "the number 1000001 is outside 0 to 9999,"),
         ("numbers", "75954", "75954 is outside 0 to 9999, the range this task was made for$"),
-        ("numbers", "1,95", '"1" is not a word of an English number'),
+        ("numbers", "1,95", '"1,95" is not a whole number from 0 on, such as 1,234'),
+        ("numbers", "-5", '"-5" is not a whole number'),
+        ("numbers", "3.5", '"3.5" is not a whole number'),
         ("numbers", "9" * 5000, "too large: it has 5000 digits"),
         ("numbers", "hello", '"hello" is not a word of an English number'),
         ("numbers", "five twenty", '"five twenty" is not a number in English words'),
@@ -368,6 +381,9 @@ def test_a_class_that_is_defined_again_takes_the_place_of_the_first(registry):
     assert type(tasks.get("mine")) is second
 
 
+COUNTED = count()  # what a seed has no power over
+
+
 def one_option(self, size):
     self.size = size
 
@@ -400,7 +416,16 @@ def forgotten_option(self, size=3):
         ({"pair": lambda self, n: ("", "a")}, "it has to be two texts"),
         ({"pair": lambda self, n: (str(n), 1 / 0)}, "fails in pair: ZeroDivisionError: .* line"),
         ({"split_of": lambda self, n: "exam"}, "says 'exam' for the example .* a split is one of"),
-        ({"check": lambda self, text: int("x")}, "fails in check and rewrite: ValueError"),
+        ({"check": lambda self, text: int("x")}, "fails in check: ValueError.*test_tasks.py, line"),
+        ({"rewrite": lambda self, text: None}, "rewrites '.*' as None; it has to be a text"),
+        (
+            {"sample": lambda self, rng: next(COUNTED)},
+            "other examples from a generator of the same",
+        ),
+        (
+            {"pair": lambda self, n: ("a", str(next(COUNTED)))},
+            "gives two pairs for the .* into sample",
+        ),
         ({"__init__": one_option}, "needs a default for 'size'"),
         ({"__init__": any_options}, r"takes \*\*options; its options have to be named one by one"),
         ({"__init__": forgotten_option}, "has to keep its option 'size' as self.size"),
@@ -459,6 +484,7 @@ def test_a_task_is_loaded_from_a_file_of_ones_own_again_and_again(registry, tmp_
         ("x = 1\n", "mine.py defines no task: decorate its class with"),
         ("x = (\n", "mine.py, line 1 cannot be used: SyntaxError"),
         ("x = 1\nx / 0\n", "mine.py, line 2 cannot be used: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)\n", "mine.py, line 1 cannot be used: SystemExit: 3"),
         (GOOD.replace('name = "mine"', "summary = 3"), 'needs a "summary"'),
         (None, "there is no file .*mine.py to load a task from"),
     ],

@@ -151,9 +151,12 @@ def test_at_each_validation_the_same_few_examples_are_shown_where_they_changed(t
     heads = [line for line in lines if line.startswith("step ")]
     assert [head.split(":")[0] for head in heads] == ["step 2", "step 4", "step 6"]
     assert all("validation loss" in head and "exact" in head for head in heads)
-    shown = [line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line]
-    assert len(shown) in (4, 8, 12)  # once, and again when a translation is another
-    assert all(shown[i : i + 4] == shown[:4] for i in range(0, len(shown), 4))
+    shown = [line for line in lines if " -> " in line]
+    sources = [line.split(" -> ")[0].split()[-1] for line in shown]
+    assert lines[1:5] == shown[:4] and set(sources) == set(sources[:4])
+    for source in sources[:4]:
+        mine = [line for line, its in zip(shown, sources) if its == source]
+        assert all(line != before for line, before in zip(mine[1:], mine))
 
 
 def test_translations_that_did_not_change_are_not_shown_again(run_folder, capsys):
@@ -162,7 +165,7 @@ def test_translations_that_did_not_change_are_not_shown_again(run_folder, capsys
     listener = listeners.Validation(run, pairs, {1, 2, 3}, quiet=False)
     outputs = []
     for number in (1, 2, 3):
-        if number == 3:
+        if number == 3:  # it writes one letter, again and again
             run.model.output.bias.data[4] += 50.0
         listener(Step(number, 1.0, 1.0, 0.1, 10, 0.1))
         outputs.append(capsys.readouterr().out.splitlines())
@@ -400,6 +403,13 @@ def test_without_a_folder_each_run_gets_a_new_one_under_runs(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     folders = [quick_train(None).folder.as_posix() for _ in range(3)]
     assert folders == ["runs/reverse", "runs/reverse-2", "runs/reverse-3"]
+
+
+def test_too_few_positions_for_the_task_are_refused_before_the_training(tmp_path):
+    with pytest.raises(ValueError, match='max_length 4 is too small: .* "reverse" have up to 4'):
+        quick_train(tmp_path / "run", model={"max_length": 4})
+    assert list(tmp_path.iterdir()) == []
+    quick_train(tmp_path / "run", model={"max_length": 5})
 
 
 def test_settings_that_make_no_sense_leave_no_folder_behind(tmp_path):
