@@ -104,7 +104,7 @@ def test_a_label_is_what_it_is_and_no_mathematics(token, tmp_path):
 
 
 @needs_matplotlib
-@pytest.mark.parametrize("count, layers, heads", [(700, 1, 1), (3, 30, 40), (400, 6, 8)])
+@pytest.mark.parametrize("count, layers, heads", [(700, 1, 1), (3, 2, 40), (3, 40, 2), (400, 6, 8)])
 def test_a_picture_of_very_much_is_no_larger_than_can_be_drawn(count, layers, heads):
     figure = attention_figure(maps_of(["word"] * count, layers, heads))
     width, height = figure.get_size_inches()
