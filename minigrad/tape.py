@@ -124,14 +124,9 @@ class Node:
     """
 
     __slots__ = (
-        *("__dict__", "args", "dtype", "edges", "instruction", "kwargs", "op", "scope", "shape"),
-        *("tick", "within"),
+        *("args", "changed", "dtype", "edges", "instruction", "kwargs", "name", "op", "retained"),
+        *("scope", "shape", "tick", "value", "within"),
     )
-
-    changed = 0  # the tick at which its tensor's data was changed in place
-    name: str | None = None  # given by Tensor.named, which keeps the `value` too
-    value: np.ndarray | None = None
-    retained: Callable[[], Tensor | None] | None = None  # a weak reference to who wants its `.grad`
 
     def __init__(
         self,
@@ -148,6 +143,11 @@ class Node:
         self.shape = value.shape
         self.dtype = value.dtype
         self.tick = tick()
+        self.changed = 0  # the tick at which its tensor's data was changed in place
+        self.name: str | None = None  # given by Tensor.named, which keeps the `value` too
+        self.value: np.ndarray | None = None
+        # A weak reference to who wants its `.grad`.
+        self.retained: Callable[[], Tensor | None] | None = None
         self.scope: Scope | None = scope.get()
         caller = _getframe(3)  # past __init__, record and the op itself
         if caller.f_globals is OPERATORS:
@@ -174,8 +174,7 @@ class Node:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
         self.args = self.edges = FREED
         self.kwargs = NO_KWARGS
-        if self.value is not None:
-            self.value = None
+        self.value = None
 
     def __repr__(self) -> str:
         """<mul (2, 3) float32, made in encoder.layers.0 at demo.py:12>"""
