@@ -108,7 +108,7 @@ class Definition:
             number, name = self.rule_of[slot]
             rule = rules[number]
             if getattr(rule, "__name__", None) != name:  # another branch has another order
-                rule = self.sorted_rules(rules)[number]
+                return self.edges(self.sorted_rules(rules), slots)
             edges.append((slot, rule))
         return edges
 
