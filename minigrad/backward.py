@@ -74,19 +74,18 @@ class Gradients:
 
     def add(self, origin: Origin, d: Gradient, node: Node, slot: int) -> None:
         """Add what the rule of `node` for its argument number `slot` has returned."""
-        if d.__class__ is not np.ndarray or d.shape != origin.shape or d.dtype is not origin.dtype:
+        if type(d) is not np.ndarray or d.shape != origin.shape or d.dtype is not origin.dtype:
             d = fitted(d, origin, node, slot, self.recorded)
-        before = self.sums.get(origin)
-        if before is None:
-            self.sums[origin] = d
+        sums = self.sums
+        if origin not in sums:
+            sums[origin] = d
         elif origin in self.own:
-            before += d
+            sums[origin] += d
+        elif self.recorded:
+            sums[origin] = sums[origin] + d
         else:
-            total = before + d
-            if not self.recorded:
-                total = np.asarray(total)  # of 0-d arrays NumPy makes a scalar
-                self.own.add(origin)
-            self.sums[origin] = total
+            sums[origin] = np.asarray(sums[origin] + d)  # of 0-d arrays NumPy makes a scalar
+            self.own.add(origin)
 
     def finished(self) -> dict[Origin, Gradient]:
         """All that was kept, and what the leaves have got."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .module import Module
     from .tape import Node
 
-T = TypeVar("T")
 W = TypeVar("W", bound="Watcher")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -72,14 +71,17 @@ def dotted(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-@contextmanager
-def during(variable: ContextVar, value: T) -> Iterator[T]:
+class during:
     """Let a context variable have a value inside a `with` block."""
-    token = variable.set(value)
-    try:
-        yield value
-    finally:
-        variable.reset(token)
+
+    def __init__(self, variable: ContextVar, value: Any):
+        self.variable, self.value = variable, value
+
+    def __enter__(self) -> None:
+        self.token = self.variable.set(self.value)
+
+    def __exit__(self, *error: object) -> None:
+        self.variable.reset(self.token)
 
 
 class Both:

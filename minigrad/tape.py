@@ -62,6 +62,7 @@ class Definition:
         self.rule_names = [f"d{name}" for name in self.inputs]
         # {slot: (which of the rules is its own, and the name of that)}
         self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
+        self.count = len(self.slots)
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
         self.ours = fn.__module__.startswith("minigrad.")
         self.places = functools.cache(self._places)
@@ -97,7 +98,7 @@ class Definition:
     def edges(self, rules: list[Rule], slots: list[int]) -> list[Edge]:
         """Each of these slots with the one of the returned rules that is named for it; a rule that
         nobody needs is not kept, nor what it closes over."""
-        if len(rules) != len(self.rule_names):
+        if len(rules) != self.count:
             raise TypeError(rules_differ(self.name, rules, self.rule_names))
         if self.many:
             (rule,) = rules
@@ -107,7 +108,7 @@ class Definition:
             number, name = self.rule_of[slot]
             rule = rules[number]
             if getattr(rule, "__name__", None) != name:  # another branch has another order
-                rule = self.sorted_rules(rules)[number]
+                return self.edges(self.sorted_rules(rules), slots)
             edges.append((slot, rule))
         return edges
 
@@ -123,14 +124,9 @@ class Node:
     """
 
     __slots__ = (
-        *("__dict__", "args", "dtype", "edges", "instruction", "kwargs", "op", "scope", "shape"),
-        *("tick", "within"),
+        *("args", "changed", "dtype", "edges", "instruction", "kwargs", "name", "op", "retained"),
+        *("scope", "shape", "tick", "value", "within"),
     )
-
-    changed = 0  # the tick at which its tensor's data was changed in place
-    name: str | None = None  # given by Tensor.named, which keeps the `value` too
-    value: np.ndarray | None = None
-    retained: Callable[[], Tensor | None] | None = None  # a weak reference to who wants its `.grad`
 
     def __init__(
         self,
@@ -147,10 +143,15 @@ class Node:
         self.shape = value.shape
         self.dtype = value.dtype
         self.tick = tick()
+        self.changed = 0  # the tick at which its tensor's data was changed in place
+        self.name: str | None = None  # given by Tensor.named, which keeps the `value` too
+        self.value: np.ndarray | None = None
+        # A weak reference to who wants its `.grad`.
+        self.retained: Callable[[], Tensor | None] | None = None
         self.scope: Scope | None = scope.get()
         caller = _getframe(3)  # past __init__, record and the op itself
-        if caller.f_globals is OPERATORS and caller.f_back is not None:
-            caller = caller.f_back
+        if caller.f_globals is OPERATORS:
+            caller = caller.f_back or caller
         self.within, self.instruction = caller.f_code, caller.f_lasti  # the line is found by `line`
 
     @property
@@ -173,8 +174,7 @@ class Node:
         """Drop all that backward needed; the node stays, as a mark that it was there."""
         self.args = self.edges = FREED
         self.kwargs = NO_KWARGS
-        if self.value is not None:
-            self.value = None
+        self.value = None
 
     def __repr__(self) -> str:
         """<mul (2, 3) float32, made in encoder.layers.0 at demo.py:12>"""
@@ -286,10 +286,11 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
     """The arguments of an op as four things: what its function is given, which is arrays of one
     dtype in place of the inputs; the same with origins in place of the tensors, to be kept; the
     slots of those that need a gradient; and the dtype."""
-    values, kept, needing = list(args), list(args), []
+    values, kept, needing = [*args], [*args], []
     dtype: Any = None
     uniform = True
-    slots, others = op.places(len(args))
+    places = op.places
+    slots, others = places(len(args))
     for slot in slots:
         arg = args[slot]
         if isinstance(arg, Tensor):
@@ -301,7 +302,7 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
                 dtype = array.dtype
             elif array.dtype is not dtype:
                 uniform = False
-        elif type(arg) is not float and type(arg) is not int and arg is not None:
+        elif arg is not None and type(arg) is not float and type(arg) is not int:
             uniform = False
     for slot in others:
         if type(args[slot]) not in PLAIN:
@@ -335,6 +336,6 @@ def record(
     if not needing or not recording.get():
         return Tensor.made_by(None, value)
     edges = op.edges(rules, needing)
-    if op.wide and dtype.char == "e":
+    if dtype is not FLOAT32 and op.wide and dtype.char == "e":
         edges = [(slot, functools.partial(given_float32, rule)) for slot, rule in edges]
     return Tensor.made_by(Node(op, kept, kwargs, edges, value), value)

@@ -64,7 +64,7 @@ class Tensor:
     @staticmethod
     def made_by(node: Node | None, data: np.ndarray) -> Tensor:
         """What the op recorded as `node` computed (None: it was not recorded)."""
-        self = Tensor.__new__(Tensor)
+        self = object.__new__(Tensor)
         self._data = data
         self._requires_grad = node is not None
         self.node = node

@@ -26,8 +26,8 @@ def mean_along(x: Array, axis: Axis, keepdims: bool, count: int) -> Array:
 
 def deviations(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
     """(centred, the sum of its squares along `axis`, unit): x less its mean is unit * centred."""
-    mean = mean_along(x, axis, True, count_along(x.shape, axis))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # a row whose sum is beyond the dtype is far, as is its mean
+        mean = x.sum(axis=axis, keepdims=True) / count_along(x.shape, axis)
         centred = x - mean
         square = (centred * centred).sum(axis=axis, keepdims=True)
         sizes, means = plain(square), plain(mean)

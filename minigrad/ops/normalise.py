@@ -43,9 +43,8 @@ def normalize(
     mean = row_sum(x, axis, part)
     centred = x - mean
     variance = row_dot(centred, centred, axis, part)
-    deviation = np.sqrt(variance + eps)
-    scale = 1 / deviation
-    if none_far(plain(mean), plain(deviation), plain(scale)):
+    scale = 1 / np.sqrt(variance + eps)
+    if none_far(plain(mean * scale), plain(scale)):
         centred *= scale
     else:
         far = ~((plain(mean * scale) ** 2 <= FAR) & (plain(variance) < math.inf))
@@ -60,9 +59,7 @@ def normalize(
     return y, dx, dgamma, dbeta
 
 
-def none_far(mean: np.ndarray, deviation: np.ndarray, scale: np.ndarray) -> bool:
+def none_far(means: np.ndarray, scale: np.ndarray) -> bool:
     """Whether no mean is far from 0, in terms of the deviation, and no deviation is infinite: in
     few operations, since every call asks it."""
-    means = mean * scale
-    ones = np.vdot(deviation, scale)  # one for each row, and NaN where a deviation is infinite
-    return bool(np.vdot(means, means) + ones - scale.size <= FAR)
+    return bool(np.vdot(means, means) <= FAR) and np.count_nonzero(scale) == scale.size

@@ -85,7 +85,7 @@ def linear(x: Array, weight: Array, bias: Array = None):
         if np.shape(bias) not in ((m,), (1,), ()):
             raise ValueError(f"bias has shape {bias.shape}; it has to be ({m},)")
         y += bias
-    return y.reshape(*x_shape[:-1], m), dx, dweight, dbias
+    return y.reshape(x_shape[:-1] + (m,)), dx, dweight, dbias
 
 
 def check_product(a: Array, b: Array) -> None:

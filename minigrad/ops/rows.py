@@ -25,7 +25,7 @@ def row_sum(x: Array, axis: Axis = -1, factor: float = 1.0) -> Array:
     n = x.shape[-1] if axis == -1 or axis == x.ndim - 1 else 0
     if not 0 < n <= LONG or x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=True) * factor
-    return np.dot(x.reshape(-1, n), repeated(factor, n, x.dtype)).reshape(*x.shape[:-1], 1)
+    return np.dot(x.reshape(-1, n), repeated(factor, n, x.dtype)).reshape(x.shape[:-1] + (1,))
 
 
 def row_mean(x: Array, axis: Axis = -1) -> Array:
@@ -47,8 +47,9 @@ def sum_of_rows(x: Array) -> Array:
 
 
 def as_rows(x: Array) -> Array:
-    """(..., n) -> (N, n). N is said, since -1 could not be told where n is 0."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    """(..., n) -> (N, n). Where n is 0, N has to be said: -1 could not be told."""
+    n = x.shape[-1]
+    return x if x.ndim == 2 else x.reshape(-1 if n else math.prod(x.shape[:-1]), n)
 
 
 def only_where(keep: Array, x: Array) -> Array:

@@ -128,7 +128,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for p in self.parameters:
-            p.grad = None
+            p._grad = None
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
@@ -137,20 +137,15 @@ class Optimizer:
         gradients = [gradient_of(p) if p._requires_grad else None for p in self.parameters]
         for i, owner in self.tied:
             gradients[owner] = summed(gradients[owner], gradients[i])
+        # Neighbours that have a gradient and have made equally many steps are moved together.
+        made = [None if g is None else steps for g, steps in zip(gradients, self.steps)]
         for group, block in self.blocks:
-            for run in self.runs(block, gradients):
-                self.update_run(run, gradients, settings[group])
+            for steps, run in groupby(block, made.__getitem__):
+                if steps is not None:
+                    self.update_run(list(run), gradients, settings[group])
         for i, owner in self.tied:
             if gradients[owner] is not None:
                 self.parameters[i].mark_changed()
-
-    def runs(self, block: list[int], gradients: list[Any]) -> list[list[int]]:
-        """Neighbours that have a gradient and have made equally many steps, put together."""
-
-        def steps(i: int) -> int | None:
-            return None if gradients[i] is None else self.steps[i]
-
-        return [list(run) for made, run in groupby(block, steps) if made is not None]
 
     def update_run(self, run: list[int], gradients: list[Any], settings: Mapping[str, Any]) -> None:
         """Update the neighbouring parameters in `run`, which have made equally many steps."""

@@ -550,6 +550,7 @@ TABLE = [
         case(normal(2, 3), normal(3, 2), bias=0.5),
         case(normal(2, 3), normal(3, 2), normal()),
         case(normal(0, 3), normal(3, 2), normal(2)),
+        case(normal(2, 3, 2), normal(2, 0), normal(0)),
     ),
     Op("einsum", np.einsum, *(case(s, *(normal(*n) for n in shapes)) for s, *shapes in SUBSCRIPTS)),
     # ---- shapes
