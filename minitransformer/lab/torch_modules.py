@@ -2,7 +2,7 @@
 
 Only `to_torch` loads this file, for it needs PyTorch. `module(src, tgt)` takes integer ids (B, S)
 and (B, T) and gives logits (B, T, tgt_vocab_size), with the masks that our models have; dropout is
-where ours is.
+where ours is. A sentence of nothing but padding, which no batch of ours holds, may become NaN here.
 """
 
 # pyright: reportMissingImports=false

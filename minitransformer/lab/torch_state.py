@@ -95,7 +95,9 @@ def _require_names_and_shapes(
 
 def _dtype_of(state: Mapping[str, np.ndarray]) -> np.dtype:
     """The one that all arrays have. Raises ValueError for several, or one that is not ours."""
-    dtypes = {array.dtype: name for name, array in state.items()}
+    dtypes: dict[np.dtype, str] = {}
+    for name in sorted(state):
+        dtypes.setdefault(state[name].dtype, name)
     for dtype, name in dtypes.items():
         if dtype.name not in DTYPES:
             raise ValueError(

@@ -17,6 +17,7 @@ from ..text.showing import sentence, shown
 from .torch_state import load_from_torch, state_for_torch
 
 WITHOUT = 'this needs safetensors: pip install "minitransformer[pytorch]", or safetensors alone'
+LONGEST = 1000  # characters of a sentence, of which a damaged file may give any
 DTYPES = {"F32": np.float32, "F64": np.float64}  # by their names in such a file
 
 
@@ -42,7 +43,7 @@ def load_safetensors(path: str | Path, like: Seq2Seq | None = None) -> Seq2Seq:
         model = _model_of(metadata, like)
         load_from_torch(model, state)
     except ValueError as error:
-        raise ValueError(f"{path}: {sentence(error)}") from error
+        raise ValueError(f"{path}: {shown(sentence(error), LONGEST)}") from error
     return model.eval()
 
 
