@@ -30,6 +30,8 @@ def add_export(commands: Any) -> None:
 
 
 def export_command(options: argparse.Namespace) -> None:
+    if not options.file:
+        raise ValueError('"" names no file')
     path = Path(options.file)
     if path.exists():
         raise FileExistsError(f"{path} is there already: remove it, or name another file")

@@ -92,7 +92,9 @@ def _layer(ours: str, config: TransformerConfig, attentions: Mapping[str, str]) 
 
 def _attention(theirs: str, ours: str, bias: bool) -> Iterator[Link]:
     projections = [f"{ours}.w_{name}" for name in "qkv"]
-    yield Link(f"{theirs}.in_proj_weight", tuple(f"{w}.weight" for w in projections), True)
+    yield Link(
+        f"{theirs}.in_proj_weight", tuple(f"{w}.weight" for w in projections), transposed=True
+    )
     if bias:
         yield Link(f"{theirs}.in_proj_bias", tuple(f"{w}.bias" for w in projections))
     yield from _linear(f"{theirs}.out_proj", f"{ours}.w_o", bias)
@@ -137,8 +139,10 @@ def _of_attention_lstm(config: RecurrentConfig) -> Iterator[Link]:
 
 def _cell(theirs: str, end: str, ours: str, *also_read: str) -> Iterator[Link]:
     """Of one LSTM. Both sides have the gates in the order i, f, g, o."""
-    yield Link(f"{theirs}weight_ih{end}", (f"{ours}.w_x.weight", *also_read), True, axis=1)
-    yield Link(f"{theirs}weight_hh{end}", (f"{ours}.w_h.weight",), True)
+    yield Link(
+        f"{theirs}weight_ih{end}", (f"{ours}.w_x.weight", *also_read), transposed=True, axis=1
+    )
+    yield Link(f"{theirs}weight_hh{end}", (f"{ours}.w_h.weight",), transposed=True)
     yield Link(f"{theirs}bias_ih{end}", (f"{ours}.w_x.bias",), second=f"{theirs}bias_hh{end}")
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ..fields import nearest
+from ..models.kinds import KINDS
 from ..models.seq2seq import Seq2Seq
 from .torch_names import Link, links_of
 
 # What names begin with once DistributedDataParallel or torch.compile has wrapped a module.
 WRAPPERS = ("module.", "_orig_mod.")
+MODELS = Seq2Seq.__module__.rpartition(".")[0]  # the room in which our own classes stand
 DTYPES = ("float32", "float64")
 NAMED = 5  # tensors that an error names
 
@@ -18,6 +20,12 @@ def state_for_torch(model: Seq2Seq) -> dict[str, np.ndarray]:
     """The state of the module that `to_torch` makes of a model. A matrix that is tied has several
     names there. Raises ValueError for a model that no module of PyTorch's computes."""
     links, state = links_of(model.kind, model.config), model.state_dict()
+    for part in model.modules():
+        if not type(part).__module__.startswith(f"{MODELS}."):
+            raise ValueError(
+                f"{type(part).__name__} is a class of your own, and what it computes has no form "
+                f"in PyTorch here: only a {KINDS[model.kind].model.__name__} as it is made has one"
+            )
     other = {name for link in links for name in link.ours} ^ state.keys()
     if other:
         raise ValueError(

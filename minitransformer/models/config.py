@@ -75,7 +75,7 @@ class TransformerConfig:
     final_norm: bool | None = field(
         default=None,
         metadata=setting(
-            YES_OR_NO, "normalise what encoder and decoder give", "where --norm-first is given"
+            YES_OR_NO, "normalise what encoder and decoder give, as --norm-first does in any case"
         ),
     )
     attention_bias: bool = field(

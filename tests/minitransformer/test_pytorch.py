@@ -115,6 +115,21 @@ def test_a_changed_layer_for_which_there_is_no_name_is_named():
         state_for_torch(model)
 
 
+def test_a_class_of_ones_own_is_refused_though_it_has_the_same_weights():
+    class Shouting(mt.Transformer):
+        def logits(self, x):
+            return super().logits(x) * 2
+
+    class Backwards(mt.LayerNorm):
+        pass
+
+    model = toy_model()
+    model.decoder.layers[0].norm_2 = Backwards(4)
+    for made in (model, Shouting(model.config)):
+        with pytest.raises(ValueError, match="(Shouting|Backwards) is a class .* only a Transform"):
+            state_for_torch(made)
+
+
 def renamed(state, old, new):
     return {new if name == old else name: array for name, array in state.items()}
 
@@ -376,6 +391,32 @@ def test_the_two_biases_of_an_lstm_that_pytorch_trained_count_both(torch):
     model = mt.from_torch(module)
     right = logits_of(module, BATCH.src, BATCH.tgt_in)
     close(model(BATCH.src, BATCH.tgt_in).data, right, 1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.compile, about PyTorch
+def test_a_module_comes_back_out_of_what_pytorch_wraps_it_in(torch):
+    class Wrapper(torch.nn.Module):  # as DistributedDataParallel does, which needs a network
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+    model = toy_model(kind="lstm")
+    module = mt.to_torch(model)
+    for wrapped in (torch.compile(module), Wrapper(module), Wrapper(torch.compile(module))):
+        back = mt.from_torch(wrapped)
+        assert same_weights(back, model) and type(back) is type(model)
+
+
+def test_what_is_tied_is_one_parameter_in_pytorch_too(torch):
+    for tie, names in {
+        True: ["src_embedding", "tgt_embedding", "output"],
+        "target": ["tgt_embedding", "output"],
+        "source-target": ["src_embedding", "tgt_embedding"],
+    }.items():
+        module = mt.to_torch(toy_model(tie_embeddings=tie).astype(np.float64))
+        assert len({id(getattr(module, name).weight) for name in names}) == 1
+        count = sum(parameter.numel() for parameter in module.parameters())
+        assert count == toy_model(tie_embeddings=tie).config.num_parameters()
 
 
 def test_to_torch_leaves_pytorchs_random_numbers_and_our_weights_alone(torch):
