@@ -75,7 +75,9 @@ class TransformerConfig:
     final_norm: bool | None = field(
         default=None,
         metadata=setting(
-            YES_OR_NO, "normalise what encoder and decoder give, as --norm-first does in any case"
+            YES_OR_NO,
+            "normalise what encoder and decoder give, as --norm-first does in any case",
+            "as norm_first",
         ),
     )
     attention_bias: bool = field(
