@@ -46,7 +46,7 @@ class TorchTransformer(nn.Module):
                 layer_of(nn.TransformerEncoderLayer, config),
                 config.num_encoder_layers,
                 nn.LayerNorm(d_model) if config.normalises_end else None,
-                enable_nested_tensor=False,  # or the memory would lose columns of padding
+                enable_nested_tensor=False,  # a faster way past padding, which warns of itself
             ),
             custom_decoder=nn.TransformerDecoder(
                 layer_of(nn.TransformerDecoderLayer, config),

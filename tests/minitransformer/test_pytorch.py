@@ -40,6 +40,7 @@ THEIRS = {
         seed, norm_first=True, final_norm=False, activation="gelu", **changes
     ),
 }
+ATTENTIVE = ["attention-lstm", "attention-lstm of two layers"]
 models = pytest.mark.parametrize("make", THEIRS.values(), ids=THEIRS)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -240,6 +241,7 @@ def test_without_pytorch_a_sentence_says_how_to_get_it(monkeypatch):
 # The numbers, with PyTorch.
 
 
+@pytest.mark.filterwarnings("error")
 @dtypes
 @models
 def test_the_module_computes_our_logits_and_comes_back_bit_for_bit(make, dtype, torch):
@@ -255,6 +257,14 @@ def test_the_module_computes_our_logits_and_comes_back_bit_for_bit(make, dtype, 
     assert same_weights(back, model)
     np.testing.assert_array_equal(back(BATCH.src, BATCH.tgt_in).data, right)
     assert not back.training
+
+
+def test_columns_of_nothing_but_padding_change_nothing(torch):
+    model = toy_model(attention_bias=True).eval()
+    module = mt.to_torch(model)
+    src = np.pad(BATCH.src, ((0, 0), (0, 2)))
+    with torch.no_grad():  # where PyTorch could leave such columns out of the memory
+        close(logits_of(module, src, BATCH.tgt_in), model(src, BATCH.tgt_in).data, 1e-5)
 
 
 configs = st.fixed_dictionaries(
@@ -315,15 +325,21 @@ def test_a_step_of_training_gives_the_same_weights_on_both_sides(make, torch):
     assert any(not np.allclose(moved[name], before[name]) for name in before)
 
 
-@pytest.mark.parametrize("name", ["post-norm", "pre-norm", "several layers", "lstm"])
+@pytest.mark.parametrize("name", ["post-norm", "pre-norm", "several layers", "lstm", *ATTENTIVE])
 def test_dropout_is_in_the_same_places(name, torch, monkeypatch):
     """Told by what comes out if dropout takes a part of each column, and not an entry or none."""
     model = THEIRS[name](dropout=0.5).astype(np.float64).train()
     module = mt.to_torch(model)
     whole = model.eval()(BATCH.src, BATCH.tgt_in).data
 
+    between = 8  # the width between layers of the bidirectional encoder, where nn.LSTM drops
+    if name == "attention-lstm of two layers":
+        assert module.encoder.dropout == 0.5
+        module.encoder.dropout = 0.0
+
     def kept(x):
-        return np.linspace(0.2, 1, x.shape[-1])
+        width = x.shape[-1]
+        return np.ones(width) if width == between else np.linspace(0.2, 1, width)
 
     def dropout(x, p, training, inplace=False):
         return x * torch.tensor(kept(x)) if p else x
