@@ -5,6 +5,8 @@ from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
 from .decoding.sampling import sample
 from .explaining import Explanation
+from .lab.pytorch import from_torch, to_torch
+from .lab.weight_file import load_safetensors, save_safetensors
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
@@ -67,18 +69,22 @@ __all__ = [
     "combine_masks",
     "concatenated_sinusoids",
     "evaluate",
+    "from_torch",
     "greedy_decode",
     "load",
+    "load_safetensors",
     "look_ahead_mask",
     "make_batch",
     "padding_mask",
-    "sample",
     "rotated",
+    "sample",
+    "save_safetensors",
     "scaled_dot_product_attention",
     "shuffled_batches",
     "sinusoids",
     "source_rows",
     "tasks",
+    "to_torch",
     "train",
 ]
 

@@ -13,6 +13,7 @@ from .commands.step import add_step
 from .commands.tasks import add_tasks
 from .commands.train import add_train
 from .commands.translate import add_translate
+from .commands.weights import add_export, add_import
 from .streams import is_full, prepare_streams, reason, settle_streams, show
 
 
@@ -61,6 +62,8 @@ def parser() -> Parser:
         add_graph,
         add_step,
         add_race,
+        add_export,
+        add_import,
         add_tasks,
     ):
         add_command(commands)

@@ -34,7 +34,7 @@ ROOMS = {
     "minitransformer": (
         *("files", "fields", "text", "streams", "models", "tasks", "decoding"),
         *("explaining", "run", "looking"),
-        *("training", "commands", "cli", "__init__", "__main__"),
+        *("training", "lab", "commands", "cli", "__init__", "__main__"),
     ),
 }
 packages = pytest.mark.parametrize("package", ROOMS)
@@ -126,7 +126,7 @@ def test_imports_within_a_package_are_relative(package):
 
 
 # What may know more of a model than the contract: the models themselves, and who makes one.
-KNOWS_MODELS = ("models", "training.settings", "training.trainer", "commands", "__init__")
+KNOWS_MODELS = ("models", "training.settings", "training.trainer", "lab", "commands", "__init__")
 
 
 def test_decoding_runs_evaluation_and_pictures_know_the_contract_alone():
@@ -181,7 +181,7 @@ minigrad.optim.SGD([minigrad.Parameter([1.0])], lr=0.1)
 assert keep_freed_memory.cache_info().currsize == 1, "an optimiser is where training begins"
 import minitransformer
 from minitransformer import cli
-assert "matplotlib" not in sys.modules
+assert not {"matplotlib", "torch", "safetensors"} & set(sys.modules)
 """
 
 

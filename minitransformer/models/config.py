@@ -52,7 +52,9 @@ class TransformerConfig:
     `tie_embeddings=True` uses one matrix for both embeddings and the last linear layer, as the
     paper does (3.4); "target" only for the target's embedding and that layer (Press & Wolf 2017);
     "source-target" only for the embeddings. What ties the two languages takes one vocabulary for
-    both: `train` makes one then. Raises ValueError for values that make no model.
+    both: `train` makes one then. `final_norm=None` is a norm at the end of both stacks where
+    `norm_first` leaves it out of the last layer. PyTorch's nn.Transformer has one in any case, and
+    biases in attention, which the paper has not. Raises ValueError for values that make no model.
     """
 
     src_vocab_size: int = field(metadata=setting(COUNT, "tokens of the source", flag=False))
@@ -69,6 +71,17 @@ class TransformerConfig:
     )
     norm: str = field(
         default="layer", metadata=setting(one_of(NORMS), "how each Add & Norm normalises")
+    )
+    final_norm: bool | None = field(
+        default=None,
+        metadata=setting(
+            YES_OR_NO,
+            "normalise what encoder and decoder give, as --norm-first does in any case",
+            "as norm_first",
+        ),
+    )
+    attention_bias: bool = field(
+        default=False, metadata=setting(YES_OR_NO, "let the projections of attention have biases")
     )
     activation: str = field(
         default="relu", metadata=setting(one_of(ACTIVATIONS), "inside the feed-forward layers")
@@ -116,6 +129,11 @@ class TransformerConfig:
         """Whether the output has the matrix of the target's embedding."""
         return self.tie_embeddings in (True, "target")
 
+    @property
+    def normalises_end(self) -> bool:
+        """Whether encoder and decoder end with a norm."""
+        return self.norm_first if self.final_norm is None else self.final_norm
+
     @classmethod
     def of_size(
         cls, size: str, src_vocab_size: int, tgt_vocab_size: int, **changes: Any
@@ -158,10 +176,11 @@ class TransformerConfig:
     def num_parameters(self) -> int:
         """How many numbers such a model learns."""
         d, norm = self.d_model, 2 * self.d_model
-        attention, feed_forward = 4 * d * d, 2 * d * self.d_ff + self.d_ff + d
+        attention = 4 * d * (d + self.attention_bias)
+        feed_forward = 2 * d * self.d_ff + self.d_ff + d
         encoder = self.num_encoder_layers * (attention + feed_forward + 2 * norm)
         decoder = self.num_decoder_layers * (2 * attention + feed_forward + 3 * norm)
-        last_norms = 2 * norm if self.norm_first else 0
+        last_norms = 2 * norm if self.normalises_end else 0
         positions = 2 * self.max_length * d if self.positions == "learned" else 0
         vocabularies = self.src_vocab_size * d
         if not self.ties_languages:

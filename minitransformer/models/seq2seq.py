@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 import minigrad as mg
 
@@ -112,6 +112,8 @@ class Seq2Seq(Protocol[S]):
     def train(self, mode: bool = True) -> Any: ...
 
     def eval(self) -> Any: ...
+
+    def astype(self, dtype: DTypeLike) -> Any: ...
 
 
 @contextmanager

@@ -23,9 +23,8 @@ class EncoderLayer(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         norm, rotary = NORMS[config.norm], config.positions == "rotary"
-        self.self_attention = MultiHeadAttention(
-            config.d_model, config.num_heads, rng, rotary=rotary
-        )
+        sizes = config.d_model, config.num_heads, rng, config.attention_bias
+        self.self_attention = MultiHeadAttention(*sizes, rotary=rotary)
         self.norm_1 = norm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, rng, config.activation)
         self.norm_2 = norm(config.d_model)
@@ -49,11 +48,10 @@ class DecoderLayer(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         norm, rotary = NORMS[config.norm], config.positions == "rotary"
-        self.self_attention = MultiHeadAttention(
-            config.d_model, config.num_heads, rng, rotary=rotary
-        )
+        sizes = config.d_model, config.num_heads, rng, config.attention_bias
+        self.self_attention = MultiHeadAttention(*sizes, rotary=rotary)
         self.norm_1 = norm(config.d_model)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, rng)
+        self.cross_attention = MultiHeadAttention(*sizes)
         self.norm_2 = norm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, rng, config.activation)
         self.norm_3 = norm(config.d_model)
@@ -92,7 +90,7 @@ class Encoder(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         self.layers = [EncoderLayer(config, rng) for _ in range(config.num_encoder_layers)]
-        self.norm = NORMS[config.norm](config.d_model) if config.norm_first else None
+        self.norm = NORMS[config.norm](config.d_model) if config.normalises_end else None
 
     def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
         for layer in self.layers:
@@ -105,7 +103,7 @@ class Decoder(mg.Module):
 
     def __init__(self, config: TransformerConfig, rng: np.random.Generator):
         self.layers = [DecoderLayer(config, rng) for _ in range(config.num_decoder_layers)]
-        self.norm = NORMS[config.norm](config.d_model) if config.norm_first else None
+        self.norm = NORMS[config.norm](config.d_model) if config.normalises_end else None
 
     def forward(
         self,

@@ -20,7 +20,17 @@ from minitransformer.text.specials import UNKNOWN
 from minitransformer.training import metrics
 
 needs_matplotlib = pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
-COMMANDS = ["train", "translate", "evaluate", "attention", "graph", "step", "tasks"]
+COMMANDS = [
+    "train",
+    "translate",
+    "evaluate",
+    "attention",
+    "graph",
+    "step",
+    "tasks",
+    "export",
+    "import",
+]
 
 
 @pytest.fixture

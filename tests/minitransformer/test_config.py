@@ -13,11 +13,13 @@ SIZES = ["tiny", "small", "medium", "paper"]
 def expected_count(c):
     """The number of parameters by formula, every weight and bias of the paper's figure once."""
     attention = 4 * c.d_model**2  # W_Q, W_K, W_V, W_O
+    if c.attention_bias:
+        attention += 4 * c.d_model
     feed_forward = 2 * c.d_model * c.d_ff + c.d_ff + c.d_model  # W_1, W_2, b_1, b_2
     norm = 2 * c.d_model  # gamma, beta
     encoder = c.num_encoder_layers * (attention + feed_forward + 2 * norm)
     decoder = c.num_decoder_layers * (2 * attention + feed_forward + 3 * norm)
-    if c.norm_first:
+    if c.norm_first if c.final_norm is None else c.final_norm:
         encoder, decoder = encoder + norm, decoder + norm
     source, target = c.src_vocab_size * c.d_model, c.tgt_vocab_size * c.d_model
     outside = {
@@ -108,6 +110,9 @@ def test_the_base_model_has_about_65_million_parameters():
         {"positions": "concatenated", "init": "scaled"},
         {"num_encoder_layers": 3, "num_decoder_layers": 2},
         {"norm_first": True, "num_decoder_layers": 2},
+        {"attention_bias": True, "num_decoder_layers": 2},
+        {"final_norm": True},
+        {"final_norm": False, "norm_first": True},
     ],
     ids=str,
 )
@@ -160,6 +165,8 @@ def test_a_config_cannot_be_changed():
         {"dropout": False},
         {"dropout": "0.1"},
         {"norm_first": 1},
+        {"final_norm": 1},
+        {"attention_bias": None},
         {"activation": ["relu"]},
         {"d_model": 64.0},
         {"d_ff": 0},
@@ -256,6 +263,7 @@ OF_BEFORE = {  # as version 0.1 and the first runs of this one wrote it
 def test_a_config_that_was_written_before_these_fields_is_the_model_that_it_was(tied, more):
     config = TransformerConfig.from_json({**OF_BEFORE, "tie_embeddings": tied, **more})
     assert (config.norm, config.init, config.tie_embeddings) == ("layer", "xavier", tied)
+    assert (config.attention_bias, config.normalises_end) == (False, False)
     paths = Transformer(config).state_dict().keys()
     assert ("output.weight" in paths) != tied and ("tgt_embedding.weight" in paths) != tied
     assert not any("running" in path for path in paths)

@@ -38,6 +38,7 @@ VARIANTS = {
     "rotary positions": {"positions": "rotary"},
     "target tied with the output": {"tie_embeddings": "target"},
     "source tied with target": {"tie_embeddings": "source-target"},
+    "biases in attention, norms at the ends": {"attention_bias": True, "final_norm": True},
 }
 BATCH_NORM = {"norm": "batch"}  # where the future leaks in training, see below
 ALL = {

@@ -45,6 +45,14 @@ assert_type(model.decode(tgt, model.encode(src), src), mg.Tensor)
 assert_type(mt.padding_mask(src), np.ndarray)
 assert_type(mt.combine_masks(mt.padding_mask(tgt), mt.look_ahead_mask(3)), np.ndarray)
 
+# To PyTorch and back. (What `to_torch` gives an editor knows where PyTorch is installed.)
+
+mt.to_torch(model)
+mt.from_torch({"output.bias": np.zeros(3)}, config).parameters()
+mt.from_torch({"output.bias": np.zeros(3)}, kind=3)  # pyright: ignore[reportArgumentType]
+assert_type(mt.save_safetensors(model, "file.safetensors"), Path)
+mt.load_safetensors(Path("file.safetensors"), like=model).eval()
+
 # The contract.
 
 state = model.start(src)
