@@ -7,6 +7,7 @@ import os
 import shutil
 import warnings
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -106,5 +107,9 @@ def write(path: Path, content: bytes) -> None:
     try:
         unfinished.write_bytes(content)
         os.replace(unfinished, path)
+    except OSError as error:
+        why = error.strerror or error
+        raise type(error)(f"{str(path)!r} could not be written: {why}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)

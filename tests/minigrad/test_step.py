@@ -440,7 +440,7 @@ def test_forward_says_the_equation_of_the_paper_where_the_docstring_gives_one():
     assert said[f"{attention}.weights"].equation == equation
     assert f"equation {equation}" in str(said[f"{attention}.weights"])
     assert said[f"{attention}.w_q linear"].equation == "x @ weight + bias"
-    assert said["encoder.layers.0 add"].equation == ""  # "Self-attention and feed-forward, ..."
+    assert said["encoder.layers.0.add_1"].equation == ""  # "Self-attention and feed-forward, ..."
 
 
 @pytest.mark.parametrize(
@@ -591,10 +591,10 @@ to b = a, by the rule db
         (np.array([True, False]), "[ True False]"),
         (np.ones((9, 9), bool), "(9, 9): 81 of 81 true"),
         (np.arange(40), "(40,): mean 19.5, spread 11.54, from 0 to 39"),
-        (np.full((5, 5), np.nan), "(5, 5): 25 NaN"),
+        (np.full((5, 5), np.nan), "(5, 5): 25 of 25 NaN"),
         (
             np.r_[np.ones(20), np.nan, np.inf, -np.inf, -np.inf],
-            "(24,): mean 1, spread 0, from 1 to 1, 1 NaN, 1 infinite, 2 -infinite",
+            "(24,): mean 1, spread 0, from 1 to 1, 1 of 24 NaN, 1 of 24 inf, 2 of 24 -inf",
         ),
     ],
     ids=str,
