@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from typing import TypeAlias
+from collections import Counter, defaultdict
+from typing import NamedTuple, TypeAlias
 
-from ..looking.graph import Edge, Graph, GraphNode
+from ..looking.graph import Cluster, Edge, Graph, GraphNode
+from ..looking.trace import common
 from .labels import escaped, spoken
 from .layout import titles_entered, turned
 
@@ -55,6 +56,38 @@ def arrows_of(graph: Graph, laid: Graph, backward: bool) -> list[Arrow]:
     return arrows
 
 
+class Label(NamedTuple):
+    """What is written on an arrow that is cut in two there, as a node between them."""
+
+    id: str  # that of the arrow, with "-label"; the second part of the arrow has it with "-on"
+    words: str
+    above: Cluster | None  # the outermost call that its arrow enters
+
+
+def with_labels_off_borders(
+    arrows: list[Arrow], laid: Graph
+) -> tuple[list[Arrow], dict[Cluster, list[Label]]]:
+    """The arrows, those with a label cut in two where they cross the border of a call, and {the
+    call in which they stand: labels}: `dot` keeps a node off all borders, but not what is written
+    on an arrow."""
+    homes = {node.id: cluster for cluster in laid.root.walk() for node in cluster.nodes}
+    parts: list[Arrow] = []
+    labels = defaultdict(list)
+    for tail, head, look in arrows:
+        within, inner = common(homes[tail], homes[head]), homes[head]
+        if "label" not in look or homes[tail] is inner:
+            parts.append((tail, head, look))
+            continue
+        above = None
+        while inner is not None and inner is not within:
+            inner, above = inner.parent, inner
+        label = Label(f"{look['id']}-label", f" {look.pop('label').strip()} ", above)
+        labels[within].append(label)
+        parts.append((tail, label.id, look | {"arrowhead": "none", "minlen": "1"}))
+        parts.append((label.id, head, look | {"id": f"{look['id']}-on"}))
+    return parts, labels
+
+
 def arguments_unclear(graph: Graph, by_id: dict[str, GraphNode]) -> set[Edge]:
     """The edges of inputs that could be mixed up: several that do not say by their own name which
     they are."""
@@ -73,9 +106,9 @@ def gradient_look(passed: list[GraphNode]) -> dict[str, str]:
     if not passed:
         return NO_GRADIENT
     size = sum(math.prod(node.shape) for node in passed)
-    width = f"{0.7 + 0.7 * math.log10(max(size, 1)):.2f}"
-    label = escaped(f" {shapes_of(passed)} ")
-    return {"color": GRADIENT, "penwidth": width, "label": label}
+    width = 0.7 + 0.7 * math.log10(max(size, 1))
+    label = escaped(f"{' ' * round(1 + width / 2)}{shapes_of(passed)} ")  # clear of a wide arrow
+    return {"color": GRADIENT, "penwidth": f"{width:.2f}", "label": label}
 
 
 def shapes_of(nodes: list[GraphNode]) -> str:

@@ -98,7 +98,20 @@ def titled(svg: bytes) -> bytes:
                 title.text = link.get(f"{{{XLINK}}}title")
                 place = list(group).index(inner)
                 group[place : place + 1] = list(link)  # it leads nowhere: what is in it is kept
+    join_arrows(root)
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def join_arrows(root: ElementTree.Element) -> None:
+    """Make one group again of each arrow that was cut in two by its label (see arrows.py)."""
+    parents = {group.get("id", ""): (parent, group) for parent in root.iter() for group in parent}
+    for id, (parent, label) in parents.items():
+        if label.get("class") == "node label":
+            arrow = id.removesuffix("-label")
+            around, rest = parents[f"{arrow}-on"]
+            parents[arrow][1].extend([*rest[1:], *label[1:]])  # without their titles
+            parent.remove(label)
+            around.remove(rest)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -171,7 +172,7 @@ def test_a_call_of_very_many_nodes_has_no_box_and_those_in_it_their_whole_path()
 
 def picture(drawing):
     """What is in an SVG: nodes and titles as boxes, arrows as points close together, labels."""
-    found = SimpleNamespace(nodes=[], titles=[], arrows=[], labels=[])
+    found = SimpleNamespace(nodes=[], titles=[], arrows=[], labels=[], calls=[])
     for group in ElementTree.fromstring(drawing.svg()).iter():
         kind = (group.get("class") or "").split()
         if "node" in kind and "title" in kind:
@@ -180,6 +181,8 @@ def picture(drawing):
             outline = [*parts(group, "path"), *parts(group, "polygon"), *parts(group, "ellipse")]
             words = [t.text.strip() for t in parts(group, "text")]
             found.nodes.append(SimpleNamespace(box=around(map(box_of, outline)), words=words))
+        elif "cluster" in kind:
+            found.calls += [box_of(path) for path in parts(group, "path")]
         elif "edge" in kind:
             found.arrows += [points_of(path.get("d")) for path in parts(group, "path")]
             found.labels += [box_of_text(t) for t in parts(group, "text")]
@@ -236,6 +239,13 @@ def overlap(one, other, margin=1.0):
     )
 
 
+def on_border(label, box):
+    """Whether a label lies on the outline of a box, and not within it or outside."""
+    left, top, right, bottom = label
+    within = box[0] <= left and right <= box[2] and box[1] <= top and bottom <= box[3]
+    return overlap(label, box) and not within
+
+
 PICTURES = {
     "modules": lambda: draw(translator(1)),
     **{f"folded to {d}": lambda d=d: draw(translator(2), depth=d) for d in (1, 2, 3)},
@@ -254,7 +264,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_either(name):
+def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_these_or_a_border(name):
     seen = picture(PICTURES[name]())
     assert seen.arrows and seen.nodes
     for points in seen.arrows:
@@ -265,6 +275,8 @@ def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_either(name):
     for i, box in enumerate(boxes):
         assert not any(overlap(box, other) for other in boxes[:i])
         assert not any(overlap(label, box) for label in seen.labels)
+    assert not any(on_border(label, call) for label in seen.labels for call in seen.calls)
+    assert not any(overlap(a, b) for a, b in combinations(seen.labels, 2))
 
 
 def test_every_module_call_has_its_title():
