@@ -49,7 +49,7 @@ def arrows_of(graph: Graph, laid: Graph, backward: bool) -> list[Arrow]:
             words = [drawn.argument] if drawn in unclear else []
             words += [shapes_of(passed)] if across else []
             if any(words):
-                look["label"] = escaped(f" {' '.join(words)} ")
+                look["label"] = escaped(" ".join(words))
         ends = " -> ".join(node.full_name or node.label for node in (source, target))
         look["tooltip"] = spoken(f"{ends} {shapes_of(passed)}".strip())
         arrows.append((source.id, target.id, look))
@@ -57,34 +57,35 @@ def arrows_of(graph: Graph, laid: Graph, backward: bool) -> list[Arrow]:
 
 
 class Label(NamedTuple):
-    """What is written on an arrow that is cut in two there, as a node between them."""
+    """What is written on an arrow, as a node between the two parts of it."""
 
-    id: str  # that of the arrow, with "-label"; the second part of the arrow has it with "-on"
+    id: str  # the arrow's, with "-label"; the second part of the arrow has it with "-on"
     words: str
-    above: Cluster | None  # the outermost call that its arrow enters
+    above: Cluster | None  # the outermost call that its arrow enters after it
 
 
-def with_labels_off_borders(
-    arrows: list[Arrow], laid: Graph
-) -> tuple[list[Arrow], dict[Cluster, list[Label]]]:
-    """The arrows, those with a label cut in two where they cross the border of a call, and {the
-    call in which they stand: labels}: `dot` keeps a node off all borders, but not what is written
-    on an arrow."""
+Labels: TypeAlias = "dict[Cluster, list[Label]]"  # by the call in which they stand
+
+
+def cut_at_labels(arrows: list[Arrow], laid: Graph) -> tuple[list[Arrow], Labels]:
+    """The arrows, each that something is written on in two parts, with a node for that between
+    them: `dot` keeps a node off titles, other labels and the borders of calls, but not what is
+    written on an arrow itself. It stands in the innermost call that has both ends."""
     homes = {node.id: cluster for cluster in laid.root.walk() for node in cluster.nodes}
     parts: list[Arrow] = []
-    labels = defaultdict(list)
+    labels: Labels = defaultdict(list)
     for tail, head, look in arrows:
-        within, inner = common(homes[tail], homes[head]), homes[head]
-        if "label" not in look or homes[tail] is inner:
+        if "label" not in look:
             parts.append((tail, head, look))
             continue
-        above = None
+        within, above = common(homes[tail], homes[head]), None
+        inner = homes[head]
         while inner is not None and inner is not within:
             inner, above = inner.parent, inner
-        label = Label(f"{look['id']}-label", f" {look.pop('label').strip()} ", above)
-        labels[within].append(label)
-        parts.append((tail, label.id, look | {"arrowhead": "none", "minlen": "1"}))
-        parts.append((label.id, head, look | {"id": f"{look['id']}-on"}))
+        id, words = f"{look['id']}-label", f" {look.pop('label')} "
+        labels[within].append(Label(id, words, above))
+        parts.append((tail, id, look | {"arrowhead": "none", "minlen": "1"}))
+        parts.append((id, head, look | {"id": f"{look['id']}-on"}))
     return parts, labels
 
 
@@ -107,8 +108,8 @@ def gradient_look(passed: list[GraphNode]) -> dict[str, str]:
         return NO_GRADIENT
     size = sum(math.prod(node.shape) for node in passed)
     width = 0.7 + 0.7 * math.log10(max(size, 1))
-    label = escaped(f"{' ' * round(1 + width / 2)}{shapes_of(passed)} ")  # clear of a wide arrow
-    return {"color": GRADIENT, "penwidth": f"{width:.2f}", "label": label}
+    look = {"color": GRADIENT, "penwidth": f"{width:.2f}"}
+    return look | {"label": escaped(shapes_of(passed))}
 
 
 def shapes_of(nodes: list[GraphNode]) -> str:

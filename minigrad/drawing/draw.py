@@ -14,7 +14,7 @@ from ..looking.trace import graph_of
 from ..stepping.step import step
 from ..tensor import Tensor, TensorLike
 from .animate import Film
-from .arrows import Label, arrows_of, unique, with_labels_off_borders
+from .arrows import Labels, arrows_of, cut_at_labels, unique
 from .labels import GREY, Words, bold, regular, said, spoken
 from .layout import below_titles, effort, turned, with_short_arrows, with_small_boxes
 from .picture import MISSING, Picture, can_render, rendered, write
@@ -27,7 +27,7 @@ INK = "#1F2933"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
 GRAPH = {"nodesep": "0.25", "ranksep": "0.3", "newrank": "true"}  # newrank: ranks across clusters
 NODE = {**FONT, "fontsize": "12", "height": "0.3", "width": "0.4", "margin": "0.12,0.06"}
-EDGE = {**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": "0.6"}
+EDGE = {"color": GREY, "arrowsize": "0.6"}
 # Each kind has its shape as well as its colour (Okabe & Ito's blue and orange, which colour-blind
 # eyes tell apart), so that a print in grey says the same.
 LOOK = {
@@ -106,7 +106,8 @@ def draw(
     the gradient, from the loss on, each arrow with the shape of the gradient and as wide as it is
     large. With `saved` each op says which arrays it keeps for backward, and how many bytes. With
     `numbers` there is the value at each node, if it has 6 entries at most, or else its mean and
-    spread (the standard deviation); and its gradient, once backward (with retain_graph=True) has come by.
+    spread (the standard deviation); and its gradient, once backward (with retain_graph=True) has
+    come by.
 
     Of a tensor that nothing was recorded of, the picture says so. Raises RuntimeError where
     backward has freed the graph, ValueError for a pattern that fits no call.
@@ -137,7 +138,7 @@ def digraph_of(graph: Graph, words: Words, direction: str) -> Digraph:
     laid = with_short_arrows(with_small_boxes(graph))
     arrows = arrows_of(graph, laid, backward)
     laid = turned(laid) if backward else laid
-    arrows, labels = with_labels_off_borders(arrows, laid)
+    arrows, labels = cut_at_labels(arrows, laid)
     digraph = graphviz.Digraph(
         graph_attr={**FONT, "rankdir": "TB" if backward else direction, **GRAPH, **effort(laid)},
         node_attr=NODE,
@@ -163,7 +164,7 @@ def add_cluster(
     words: Words,
     output: GraphNode,
     times: Counter[str],
-    labels: dict[Cluster, list[Label]],
+    labels: Labels,
 ) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
     for label in labels.get(cluster, ()):

@@ -103,7 +103,7 @@ def titled(svg: bytes) -> bytes:
 
 
 def join_arrows(root: ElementTree.Element) -> None:
-    """Make one group again of each arrow that was cut in two by its label (see arrows.py)."""
+    """Make one group again of each arrow that was cut in two at its label (see arrows.py)."""
     parents = {group.get("id", ""): (parent, group) for parent in root.iter() for group in parent}
     for id, (parent, label) in parents.items():
         if label.get("class") == "node label":
