@@ -48,7 +48,8 @@ class Picture:
         ending = path.suffix[1:].lower()
         if ending not in ENDINGS:
             raise ValueError(
-                f"cannot draw to {path.name!r}: its ending has to be one of ." + ", .".join(ENDINGS)
+                f"cannot draw to {path.name or str(path)!r}: its ending has to be one of ."
+                + ", .".join(ENDINGS)
             )
         if ending != "dot" and not can_render():
             ending, path = "dot", path.with_suffix(".dot")

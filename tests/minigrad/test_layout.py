@@ -279,6 +279,20 @@ def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_these_or_a_bord
     assert not any(overlap(a, b) for a, b in combinations(seen.labels, 2))
 
 
+def test_an_arrow_is_one_group_of_the_svg_with_all_that_is_written_on_it():
+    drawing = draw(translator(2), depth=2)
+    groups = [g for g in ElementTree.fromstring(drawing.svg()).iter() if g.get("id")]
+    edges = {g.get("id"): g for g in groups if (g.get("class") or "").startswith("edge")}
+    edges = {id: group for id, group in edges.items() if id.startswith("edge-")}
+    assert len(edges) == len(drawing.graph.edges)
+    labelled = [group for group in edges.values() if parts(group, "text")]
+    assert len(labelled) > 5 and not [g for g in groups if "label" in g.get("class", "").split()]
+    for group in labelled:
+        assert len(parts(group, "path")) == 2 and len(parts(group, "polygon")) == 1
+        (label,), (title,) = parts(group, "text"), parts(group, "title")
+        assert label.text.strip() in title.text  # the tooltip says both ends and the shape
+
+
 def test_every_module_call_has_its_title():
     graph = graph_of(translator(2))
     assert len(picture(draw(graph, depth=99)).titles) == len(list(graph.root.walk())) - 1

@@ -50,6 +50,7 @@ function paintFlows(parts, view) {
   for (const way of view.ways) {
     const edge = parts.edges.get(way.edge);
     if (!edge) continue; // within a closed module
+    taken.push(...[...edge.querySelectorAll("text")].map((label) => label.getBBox()));
     const at = nearTarget([...edge.querySelectorAll("path")], parts.groups.get(way.box).map(middle));
     // An arrow that points to where the gradient goes is one of a picture of backward.
     mark(edge, "edge", { lit: true, onward: at.onward });
