@@ -64,7 +64,7 @@ class Definition:
         self.rule_of = {slot: (i, self.rule_names[i]) for i, slot in enumerate(self.slots)}
         self.count = len(self.slots)
         self.many = parameters[self.slots[-1]].kind is inspect.Parameter.VAR_POSITIONAL
-        self.ours = fn.__module__.startswith("minigrad.")
+        self.ours = str(fn.__module__).startswith("minigrad.")  # None: by `exec`
         self.places = functools.cache(self._places)
         self.tried = False  # whether a call has shown that it returns the rules that it defines
 
@@ -320,6 +320,18 @@ def unpack(op: Definition, args: tuple) -> tuple[list, list, list[int], Any]:
 def given_float32(rule: Rule, g: Array) -> Array:
     """What the rule of an op that was computed in float32 says to a gradient in float16."""
     return rule(g.astype(np.float32))
+
+
+def as_written(rule: Any) -> Any:
+    """The function that an op has returned, of a rule that is told for which input it is, that is
+    given float32, or that a decorator stands around."""
+    while True:
+        if isinstance(rule, functools.partial):
+            rule = rule.args[0] if rule.func is given_float32 else rule.func
+        elif hasattr(rule, "__wrapped__"):
+            rule = rule.__wrapped__
+        else:
+            return rule
 
 
 def record(

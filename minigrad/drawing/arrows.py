@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from typing import TypeAlias
+from collections import Counter, defaultdict
+from typing import NamedTuple, TypeAlias
 
-from ..looking.graph import Edge, Graph, GraphNode
+from ..looking.graph import Cluster, Edge, Graph, GraphNode
+from ..looking.trace import common
 from .labels import escaped, spoken
 from .layout import titles_entered, turned
 
@@ -48,11 +49,44 @@ def arrows_of(graph: Graph, laid: Graph, backward: bool) -> list[Arrow]:
             words = [drawn.argument] if drawn in unclear else []
             words += [shapes_of(passed)] if across else []
             if any(words):
-                look["label"] = escaped(f" {' '.join(words)} ")
+                look["label"] = escaped(" ".join(words))
         ends = " -> ".join(node.full_name or node.label for node in (source, target))
         look["tooltip"] = spoken(f"{ends} {shapes_of(passed)}".strip())
         arrows.append((source.id, target.id, look))
     return arrows
+
+
+class Label(NamedTuple):
+    """What is written on an arrow, as a node between the two parts of it."""
+
+    id: str  # the arrow's, with "-label"; the second part of the arrow has it with "-on"
+    words: str
+    above: Cluster | None  # the outermost call that its arrow enters after it
+
+
+Labels: TypeAlias = "dict[Cluster, list[Label]]"  # by the call in which they stand
+
+
+def cut_at_labels(arrows: list[Arrow], laid: Graph) -> tuple[list[Arrow], Labels]:
+    """The arrows, each that something is written on in two parts, with a node for that between
+    them: `dot` keeps a node off titles, other labels and the borders of calls, but not what is
+    written on an arrow itself. It stands in the innermost call that has both ends."""
+    homes = {node.id: cluster for cluster in laid.root.walk() for node in cluster.nodes}
+    parts: list[Arrow] = []
+    labels: Labels = defaultdict(list)
+    for tail, head, look in arrows:
+        if "label" not in look:
+            parts.append((tail, head, look))
+            continue
+        within, above = common(homes[tail], homes[head]), None
+        inner = homes[head]
+        while inner is not None and inner is not within:
+            inner, above = inner.parent, inner
+        id, words = f"{look['id']}-label", f" {look.pop('label')} "
+        labels[within].append(Label(id, words, above))
+        parts.append((tail, id, look | {"arrowhead": "none", "minlen": "1"}))
+        parts.append((id, head, look | {"id": f"{look['id']}-on"}))
+    return parts, labels
 
 
 def arguments_unclear(graph: Graph, by_id: dict[str, GraphNode]) -> set[Edge]:
@@ -73,9 +107,9 @@ def gradient_look(passed: list[GraphNode]) -> dict[str, str]:
     if not passed:
         return NO_GRADIENT
     size = sum(math.prod(node.shape) for node in passed)
-    width = f"{0.7 + 0.7 * math.log10(max(size, 1)):.2f}"
-    label = escaped(f" {shapes_of(passed)} ")
-    return {"color": GRADIENT, "penwidth": width, "label": label}
+    width = 0.7 + 0.7 * math.log10(max(size, 1))
+    look = {"color": GRADIENT, "penwidth": f"{width:.2f}"}
+    return look | {"label": escaped(shapes_of(passed))}
 
 
 def shapes_of(nodes: list[GraphNode]) -> str:

@@ -14,7 +14,7 @@ from ..looking.trace import graph_of
 from ..stepping.step import step
 from ..tensor import Tensor, TensorLike
 from .animate import Film
-from .arrows import arrows_of, unique
+from .arrows import Labels, arrows_of, cut_at_labels, unique
 from .labels import GREY, Words, bold, regular, said, spoken
 from .layout import below_titles, effort, turned, with_short_arrows, with_small_boxes
 from .picture import MISSING, Picture, can_render, rendered, write
@@ -27,7 +27,7 @@ INK = "#1F2933"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": INK}
 GRAPH = {"nodesep": "0.25", "ranksep": "0.3", "newrank": "true"}  # newrank: ranks across clusters
 NODE = {**FONT, "fontsize": "12", "height": "0.3", "width": "0.4", "margin": "0.12,0.06"}
-EDGE = {**FONT, "fontsize": "9", "fontcolor": GREY, "color": GREY, "arrowsize": "0.6"}
+EDGE = {"color": GREY, "arrowsize": "0.6"}
 # Each kind has its shape as well as its colour (Okabe & Ito's blue and orange, which colour-blind
 # eyes tell apart), so that a print in grey says the same.
 LOOK = {
@@ -40,6 +40,7 @@ LOOK = {
     "again": {"shape": "box", "style": "dotted", "color": GREY, "fontcolor": GREY},
 }
 TITLE = {"shape": "plain", "margin": "0", "class": "title"}
+LABEL = {"shape": "plain", "fontsize": "9", "fontcolor": GREY, "class": "label"}
 UNSEEN = {"style": "invis", "weight": "1"}
 LOOK["section"] = LOOK["module"] | {"style": "rounded,filled,dashed"}
 LOOK["input"]["margin"] = "0.02,0.01"  # an ellipse is roomy by itself
@@ -105,7 +106,8 @@ def draw(
     the gradient, from the loss on, each arrow with the shape of the gradient and as wide as it is
     large. With `saved` each op says which arrays it keeps for backward, and how many bytes. With
     `numbers` there is the value at each node, if it has 6 entries at most, or else its mean and
-    standard deviation; and its gradient, once backward (with retain_graph=True) has come by.
+    spread (the standard deviation); and its gradient, once backward (with retain_graph=True) has
+    come by.
 
     Of a tensor that nothing was recorded of, the picture says so. Raises RuntimeError where
     backward has freed the graph, ValueError for a pattern that fits no call.
@@ -136,6 +138,7 @@ def digraph_of(graph: Graph, words: Words, direction: str) -> Digraph:
     laid = with_short_arrows(with_small_boxes(graph))
     arrows = arrows_of(graph, laid, backward)
     laid = turned(laid) if backward else laid
+    arrows, labels = cut_at_labels(arrows, laid)
     digraph = graphviz.Digraph(
         graph_attr={**FONT, "rankdir": "TB" if backward else direction, **GRAPH, **effort(laid)},
         node_attr=NODE,
@@ -144,7 +147,7 @@ def digraph_of(graph: Graph, words: Words, direction: str) -> Digraph:
     if caption := words.caption():
         digraph.attr(label=caption)
     names = {cluster: f"cluster_{i}" for i, cluster in enumerate(laid.root.walk())}
-    add_cluster(digraph, laid.root, names, words, laid.output, Counter())
+    add_cluster(digraph, laid.root, names, words, laid.output, Counter(), labels)
     for tail, head, look in arrows:
         digraph.edge(tail, head, **look)
     for cluster, inside in below_titles(laid).items():
@@ -161,8 +164,13 @@ def add_cluster(
     words: Words,
     output: GraphNode,
     times: Counter[str],
+    labels: Labels,
 ) -> None:
     """The nodes of a module call, and in boxes the calls that were made in it."""
+    for label in labels.get(cluster, ()):
+        digraph.node(label.id, label=label.words, id=label.id, **LABEL)
+        if label.above is not None:
+            digraph.edge(label.id, title_of(names[label.above]), **UNSEEN)
     for node in cluster.nodes:
         look = {**LOOK[node.kind], **({"penwidth": "2"} if node is output else {})}
         look |= {"id": f"node-{node.id}", "tooltip": spoken(said(node))}
@@ -179,7 +187,7 @@ def add_cluster(
             # The title is a node, since arrows go round nodes but straight through labels.
             label = f"<{'  '.join(filter(None, title))}>"
             box.node(title_of(names[child]), label=label, tooltip=tooltip, **TITLE)
-            add_cluster(box, child, names, words, output, times)
+            add_cluster(box, child, names, words, output, times, labels)
 
 
 def title_of(cluster: str) -> str:

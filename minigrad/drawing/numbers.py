@@ -7,6 +7,7 @@ import numpy as np
 from ..backward import check_unchanged
 from ..looking.graph import Graph, GraphNode
 from ..looking.replay import computed_again, same
+from ..looking.summary import in_words
 from ..tape import Node
 from ..tensor import Tensor
 
@@ -99,26 +100,9 @@ FEW = 6  # entries that are shown one by one
 
 
 def in_short(array: np.ndarray) -> str:
-    """The entries of a small array, mean and spread of a large one, whose infinities are counted:
-    "[0.5, -1]", "mean 0.02, std 1.1", "mean 0.3, std 0.9, 12 of 64 -inf"."""
-    if array.size == 0:
-        return "no entries"
-    if array.size <= FEW:
-        return entries(array)
-    if array.dtype.kind == "b":
-        return f"{array.sum():,} of {array.size:,} True"
-    if array.dtype.kind in "iu":
-        return f"{array.min()} to {array.max()}"
-    finite = array[np.isfinite(array)].astype(np.float64)
-    parts = [f"mean {finite.mean():.3g}, std {finite.std():.3g}"] if finite.size else []
-    for name, where in (
-        ("nan", np.isnan(array)),
-        ("inf", array == np.inf),
-        ("-inf", array == -np.inf),
-    ):
-        if count := int(where.sum()):
-            parts.append(f"{count:,} of {array.size:,} {name}")
-    return ", ".join(parts)
+    """The entries of a small array, mean and spread of a large one: "[0.5, -1]", "mean 0.02, spread
+    1.1"."""
+    return entries(array) if 0 < array.size <= FEW else in_words(array, brief=True)
 
 
 def entries(array: np.ndarray) -> str:

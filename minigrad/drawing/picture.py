@@ -7,6 +7,7 @@ import os
 import shutil
 import warnings
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -47,7 +48,8 @@ class Picture:
         ending = path.suffix[1:].lower()
         if ending not in ENDINGS:
             raise ValueError(
-                f"cannot draw to {path.name!r}: its ending has to be one of ." + ", .".join(ENDINGS)
+                f"cannot draw to {path.name or str(path)!r}: its ending has to be one of ."
+                + ", .".join(ENDINGS)
             )
         if ending != "dot" and not can_render():
             ending, path = "dot", path.with_suffix(".dot")
@@ -97,7 +99,20 @@ def titled(svg: bytes) -> bytes:
                 title.text = link.get(f"{{{XLINK}}}title")
                 place = list(group).index(inner)
                 group[place : place + 1] = list(link)  # it leads nowhere: what is in it is kept
+    join_arrows(root)
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def join_arrows(root: ElementTree.Element) -> None:
+    """Make one group again of each arrow that was cut in two at its label (see arrows.py)."""
+    parents = {group.get("id", ""): (parent, group) for parent in root.iter() for group in parent}
+    for id, (parent, label) in parents.items():
+        if label.get("class") == "node label":
+            arrow = id.removesuffix("-label")
+            around, rest = parents[f"{arrow}-on"]
+            parents[arrow][1].extend([*rest[1:], *label[1:]])  # without their titles
+            parent.remove(label)
+            around.remove(rest)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -106,5 +121,9 @@ def write(path: Path, content: bytes) -> None:
     try:
         unfinished.write_bytes(content)
         os.replace(unfinished, path)
+    except OSError as error:
+        why = error.strerror or error
+        raise type(error)(f"{str(path)!r} could not be written: {why}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..context import scope, watched_by
-from ..tape import Node, arrays_in
+from ..tape import Node, arrays_in, as_written
 from ..tensor import plain
 
 HERE = str(Path(__file__).parent.parent)
@@ -51,11 +51,11 @@ class AnomalyWatcher:
         return run
 
     def watched_rule(self, node: Node, rule: Callable[..., Any]) -> Callable[..., Any]:
-        name = unwrapped(rule).__name__
+        name = as_written(rule).__name__
 
         def run(g: Any, **which: Any) -> Any:  # one for many inputs is told which one is meant
             place, before = self.seen.get(
-                unwrapped(rule), ("an op that ran before detect_anomaly", None)
+                as_written(rule), ("an op that ran before detect_anomaly", None)
             )
             if before is not None and checksums(rule) != before:
                 raise RuntimeError(
@@ -92,18 +92,9 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (int, float)) or (isinstance(x, np.ndarray) and x.dtype.kind in "fiub")
 
 
-def unwrapped(rule: Any) -> Any:
-    """The rule itself, of one that is told for which input it is, or that others watch too."""
-    while True:
-        inner = getattr(rule, "func", None) or getattr(rule, "__wrapped__", None)
-        if inner is None:
-            return rule
-        rule = inner
-
-
 def checksums(rule: Any) -> list[int]:
     """A number for each array that a rule remembers."""
-    return [zlib.crc32(array.tobytes()) for array in arrays_in([unwrapped(rule)])]
+    return [zlib.crc32(array.tobytes()) for array in arrays_in([as_written(rule)])]
 
 
 def user_line() -> str:

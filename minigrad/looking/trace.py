@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,7 +12,7 @@ import numpy as np
 from ..backward import history
 from ..context import Scope, dotted
 from ..module import Parameter
-from ..tape import Node
+from ..tape import Node, as_written
 from ..tensor import Tensor, plain
 from .graph import Cluster, Edge, Graph, GraphNode, local, numbered
 
@@ -122,16 +121,24 @@ def short(value: Any) -> str:
         parts = [short(part) for part in value[:6]] + (["…"] if len(value) > 6 else [])
         return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return rounded(value)
     return "..." if value is ... else getattr(value, "__name__", None) or str(value)
+
+
+def rounded(value: float) -> str:
+    """A number to four digits, or as many as tell it from a whole number: 1.00001 is not 1."""
+    for digits in range(4, 17):
+        text = f"{value:.{digits}g}"
+        if value.is_integer() or not float(text).is_integer():
+            return text
+    return repr(value)
 
 
 def saved_by(op: Node) -> list[tuple[str, tuple[int, ...]]]:
     """(variable, shape) of the arrays that the rules of a recorded op close over."""
     found = {}
     for _, rule in op.edges:
-        while isinstance(rule, functools.partial):
-            rule = next(filter(callable, rule.args), rule.func)
+        rule = as_written(rule)
         for variable, cell in zip(rule.__code__.co_freevars, rule.__closure__ or ()):
             with suppress(ValueError):  # of a variable that was never assigned
                 held = cell.cell_contents

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..looking.summary import in_words
 from .source import SourceLine
 
 if TYPE_CHECKING:  # both are shown by this file
@@ -148,31 +149,8 @@ def array_lines(array: np.ndarray, width: int) -> list[str]:
 
 
 def summary(array: np.ndarray) -> str:
-    """Shape, mean, spread (the standard deviation) and range of the finite entries, and how many
-    others there are."""
-    if array.size == 0:
-        return f"{array.shape}: no entries"
-    if array.dtype.kind == "b":
-        return f"{array.shape}: {int(array.sum()):,} of {array.size:,} true"
-    if array.dtype.kind not in "fiu":
-        return f"{array.shape} of {array.dtype}"
-    with np.errstate(all="ignore"):
-        numbers = array.astype(np.float64)
-        finite = numbers[np.isfinite(numbers)]
-        parts = []
-        if finite.size:
-            parts = [
-                f"mean {finite.mean():.4g}",
-                f"spread {finite.std():.4g}",
-                f"from {finite.min():.4g} to {finite.max():.4g}",
-            ]
-        others = {
-            "NaN": np.isnan(numbers),
-            "infinite": np.isposinf(numbers),
-            "-infinite": np.isneginf(numbers),
-        }
-    parts += [f"{int(found.sum()):,} {what}" for what, found in others.items() if found.any()]
-    return f"{array.shape}: {', '.join(parts)}"
+    """Its shape, and what is said of its entries."""
+    return f"{array.shape}: {in_words(array, brief=False)}"
 
 
 # ---- as text

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from ..tape import Node, given_float32
+from ..tape import Node, as_written
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ def op_source(node: Node) -> str:
 
 def rule_source(rule: Any) -> str:
     """The text of a rule, from its `def` on; "" where it cannot be had."""
-    while isinstance(rule, functools.partial):  # told which input is meant, or given float32
-        rule = rule.args[0] if rule.func is given_float32 else rule.func
-    code = getattr(rule, "__code__", None)
+    code = getattr(as_written(rule), "__code__", None)
     return _text_of(code) if code is not None else ""
 
 

@@ -52,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     add("--until", metavar="NAME", help="begin at a tensor, a module or an op")
     add("--forward", action="store_true", help="step through the computation itself")
     add("script", metavar="SCRIPT.py[:VARIABLE]", help="the variable is `loss` if none is named")
-    add("arguments", nargs=argparse.REMAINDER, help="what the script itself is given")
+    rest = add("arguments", nargs=argparse.REMAINDER, help="what the script itself is given")
+    rest.required = False  # there may be none
     return top
 
 

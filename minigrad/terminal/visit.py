@@ -64,8 +64,10 @@ class Visit:
             self.bytes -= bytes_of(self.kept.pop(next(iter(self.kept))))
 
     def end(self) -> None:
-        """After the last step: the gradients are added to the leaves."""
-        if not self.ended and self.made == self.total:
+        """Go past the last step: the gradients are added to the leaves."""
+        self.at = self.total
+        self.step(self.total)
+        if not self.ended:
             self.ended = next(self.stepper, None) is None
 
     def node(self, number: int) -> Node:

@@ -6,11 +6,9 @@ from typing import Any
 
 import minigrad as mg
 
-from ..decoding.greedy import greedy_decode
 from ..looking.layers import output_of
-from ..looking.pictures import example_text
+from ..looking.sentence import example_text, sentence_batch
 from ..run import PICTURES, load
-from ..text.batching import make_batch, source_rows
 from ..text.showing import wrapped
 from ..training.metrics import batch_loss
 from .arguments import add_run, command
@@ -50,10 +48,7 @@ def add_graph(commands: Any) -> None:
 
 def graph_command(options: argparse.Namespace) -> None:
     run = load(options.run, options.task_file)
-    text = example_text(run) if options.text is None else options.text
-    source = run.encode_source(text)
-    (written,) = greedy_decode(run.model, source_rows([source]))
-    batch = make_batch([(source, written)])
+    batch = sentence_batch(run, example_text(run) if options.text is None else options.text)
     if options.module is None:
         drawn = batch_loss(run.model, batch).named("loss")
     else:

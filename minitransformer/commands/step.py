@@ -5,10 +5,8 @@ from typing import Any
 
 from minigrad.terminal.commands import talk
 
-from ..decoding.greedy import greedy_decode
-from ..looking.pictures import example_text
+from ..looking.sentence import example_text, sentence_batch
 from ..run import load
-from ..text.batching import make_batch, source_rows
 from ..text.showing import shown
 from ..training.metrics import batch_loss
 from .arguments import add_run, command
@@ -35,7 +33,5 @@ def add_step(commands: Any) -> None:
 def step_command(options: argparse.Namespace) -> None:
     run = load(options.run, options.task_file)
     text = example_text(run) if options.text is None else options.text
-    source = run.encode_source(text)
-    (written,) = greedy_decode(run.model, source_rows([source]))
-    loss = batch_loss(run.model, make_batch([(source, written)]))
+    loss = batch_loss(run.model, sentence_batch(run, text)).named("loss")
     talk(loss, f"the loss of {shown(text)!r}", options.until, options.forward)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..run import PICTURES, Run
 from ..streams import show
 from ..text.showing import wrapped
 from .attention_maps import attention_maps
 from .drawing import new_figure, save_figure
+from .sentence import example_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,15 +25,6 @@ def report(run: Run) -> None:
         show(wrapped(f"No pictures were drawn: {error}"))
     else:
         show(wrapped(f"Pictures: {', '.join(map(str, paths))}", indent="  "))
-
-
-def example_text(run: Run) -> str:
-    """A source that was not in training, neither short nor long; where there is none, one that
-    was."""
-    held_out = run.task.available("test", 5)
-    split, count = ("test", held_out) if held_out else ("train", 5)
-    texts = run.task.examples(split, count, np.random.default_rng(0))
-    return sorted((source for source, _ in texts), key=len)[len(texts) // 2]
 
 
 def save_pictures(run: Run, text: str) -> list[Path]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.tape import arrays_in
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in")
 
@@ -112,3 +113,24 @@ def test_ops_of_many_inputs_and_second_derivatives_go_through_it():
         (second,) = mg.grad((first * first).sum(), [x])
     # d/dx of (1 + 2x)^2 is 4 (1 + 2x)
     assert second.data.tolist() == [12.0, 20.0]
+
+
+def test_a_rule_of_float16_is_named_as_it_is_written_and_its_arrays_are_looked_at():
+    @mg.op(wide=True)
+    def total(x):
+        def dx(g):
+            return g * np.log(below)
+
+        below = x - x
+        return x.sum(), dx
+
+    x = mg.Tensor([1.0, 2.0], requires_grad=True, dtype=np.float16)
+    with mg.detect_anomaly(), np.errstate(divide="ignore"):
+        with pytest.raises(FloatingPointError, match="total, in its rule dx, made an infinity"):
+            total(x).backward()
+        y = total(x)
+        ((_, rule),) = y.node.edges
+        (below,) = arrays_in([rule])
+        below[0] = 1.0
+        with pytest.raises(RuntimeError, match="an array that total remembers"):
+            y.backward()

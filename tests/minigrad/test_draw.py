@@ -1,5 +1,6 @@
 import importlib
 import os
+import re
 import stat
 import warnings
 import xml.etree.ElementTree as ElementTree
@@ -252,9 +253,14 @@ def test_a_graph_that_was_folded_is_drawn_as_it_is():
 
 def arrows(drawing):
     """{(from, to): the look of the arrow}, as it stands in the DOT."""
-    lines = [line.strip() for line in drawing.source.splitlines() if " -> n" in line]
-    found = [line.split(" [", 1) for line in lines]
-    return {tuple(ends.split(" -> ")): look for ends, look in found if not ends.startswith("t")}
+    source = drawing.source
+    for label, words in re.findall(r'^\t*("edge-[^"]*-label") .*(label="[^"]*")', source, re.M):
+        (tail,) = re.findall(rf"^\t*(n\d+) -> {label} ", source, re.M)  # cut in two by its label
+        source = re.sub(
+            rf"^\t*{label} -> (n\d+) \[", rf"{tail} -> \1 [{words} ", source, flags=re.M
+        )
+    found = re.findall(r"^\t*(n\d+) -> (n\d+) \[(.*)", source, re.M)
+    return {(tail, head): look for tail, head, look in found}
 
 
 def test_backward_turns_every_arrow_and_says_the_shape_of_its_gradient():

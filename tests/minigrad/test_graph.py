@@ -168,6 +168,20 @@ def test_arguments_that_are_no_arrays_are_in_the_label(y, label):
     assert graph_of(y()).output.label == label
 
 
+@pytest.mark.parametrize("number, text", [
+    (1.00001, "1.00001"),
+    (0.9999999, "0.9999999"),
+    (1 / 3, "0.3333"),
+    (2.0, "2"),
+    (1e9 + 0.5, "1000000000.5"),
+    (1e-9, "1e-09"),
+    (np.inf, "inf"),
+])  # fmt: skip
+def test_a_setting_that_is_no_whole_number_does_not_look_like_one(number, text):
+    x = mg.Tensor(1.0, requires_grad=True, dtype=np.float64)
+    assert graph_of(x * number).output.label == f"mul {text}"
+
+
 def test_a_label_stays_short():
     index = list(range(2)) * 500
     assert len(graph_of(x[:, index]).output.label) < 40

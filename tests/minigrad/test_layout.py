@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -171,7 +172,7 @@ def test_a_call_of_very_many_nodes_has_no_box_and_those_in_it_their_whole_path()
 
 def picture(drawing):
     """What is in an SVG: nodes and titles as boxes, arrows as points close together, labels."""
-    found = SimpleNamespace(nodes=[], titles=[], arrows=[], labels=[])
+    found = SimpleNamespace(nodes=[], titles=[], arrows=[], labels=[], calls=[])
     for group in ElementTree.fromstring(drawing.svg()).iter():
         kind = (group.get("class") or "").split()
         if "node" in kind and "title" in kind:
@@ -180,6 +181,8 @@ def picture(drawing):
             outline = [*parts(group, "path"), *parts(group, "polygon"), *parts(group, "ellipse")]
             words = [t.text.strip() for t in parts(group, "text")]
             found.nodes.append(SimpleNamespace(box=around(map(box_of, outline)), words=words))
+        elif "cluster" in kind:
+            found.calls += [box_of(path) for path in parts(group, "path")]
         elif "edge" in kind:
             found.arrows += [points_of(path.get("d")) for path in parts(group, "path")]
             found.labels += [box_of_text(t) for t in parts(group, "text")]
@@ -236,6 +239,13 @@ def overlap(one, other, margin=1.0):
     )
 
 
+def on_border(label, box):
+    """Whether a label lies on the outline of a box, and not within it or outside."""
+    left, top, right, bottom = label
+    within = box[0] <= left and right <= box[2] and box[1] <= top and bottom <= box[3]
+    return overlap(label, box) and not within
+
+
 PICTURES = {
     "modules": lambda: draw(translator(1)),
     **{f"folded to {d}": lambda d=d: draw(translator(2), depth=d) for d in (1, 2, 3)},
@@ -254,7 +264,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_either(name):
+def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_these_or_a_border(name):
     seen = picture(PICTURES[name]())
     assert seen.arrows and seen.nodes
     for points in seen.arrows:
@@ -265,6 +275,22 @@ def test_no_arrow_crosses_a_title_or_a_node_and_no_label_lies_on_either(name):
     for i, box in enumerate(boxes):
         assert not any(overlap(box, other) for other in boxes[:i])
         assert not any(overlap(label, box) for label in seen.labels)
+    assert not any(on_border(label, call) for label in seen.labels for call in seen.calls)
+    assert not any(overlap(a, b) for a, b in combinations(seen.labels, 2))
+
+
+def test_an_arrow_is_one_group_of_the_svg_with_all_that_is_written_on_it():
+    drawing = draw(translator(2), depth=2)
+    groups = [g for g in ElementTree.fromstring(drawing.svg()).iter() if g.get("id")]
+    edges = {g.get("id"): g for g in groups if (g.get("class") or "").startswith("edge")}
+    edges = {id: group for id, group in edges.items() if id.startswith("edge-")}
+    assert len(edges) == len(drawing.graph.edges)
+    labelled = [group for group in edges.values() if parts(group, "text")]
+    assert len(labelled) > 5 and not [g for g in groups if "label" in g.get("class", "").split()]
+    for group in labelled:
+        assert len(parts(group, "path")) == 2 and len(parts(group, "polygon")) == 1
+        (label,), (title,) = parts(group, "text"), parts(group, "title")
+        assert label.text.strip() in title.text  # the tooltip says both ends and the shape
 
 
 def test_every_module_call_has_its_title():

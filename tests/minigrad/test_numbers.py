@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import floats
 from op_cases import CASES
 
 import minigrad as mg
 from minigrad.drawing.numbers import Gradients, Values, computed_again, in_short
+from minigrad.looking.summary import in_words, mean_and_spread
 from minigrad.looking.trace import graph_of
 
 rng = np.random.default_rng(0)
@@ -170,11 +174,33 @@ def test_a_leaf_that_backward_has_not_reached_is_still_not_computed():
     ([[1, 2], [3, 4]], "[[1, 2], [3, 4]]"),
     ([True, False], "[True, False]"),
     (np.zeros((0, 3)), "no entries"),
-    (np.arange(8.0), "mean 3.5, std 2.29"),
-    (np.arange(8), "0 to 7"),
-    (np.arange(8) > 2, "5 of 8 True"),
-    (np.where(np.arange(8) > 5, -np.inf, 2.0), "mean 2, std 0, 2 of 8 -inf"),
-    (np.full(7, np.nan), "7 of 7 nan"),
+    (np.arange(8.0), "mean 3.5, spread 2.29"),
+    (np.arange(8), "from 0 to 7"),
+    (np.arange(8) > 2, "5 of 8 true"),
+    (np.where(np.arange(8) > 5, -np.inf, 2.0), "mean 2, spread 0, 2 of 8 -inf"),
+    (np.full(7, np.nan), "7 of 7 NaN"),
+    (np.float32([0.1] * 9 + [-0.1] * 8 + [-0.1 + 1e-8]), "mean 0, spread 0.1"),
+    (np.float32([1e-8] * 9 + [3e-8]), "mean 1.2e-08, spread 6e-09"),
+    (np.full(7, 0.1), "mean 0.1, spread 0"),
+    (np.array([1e300] * 7 + [-1e300]), "mean 7.5e+299, spread 6.61e+299"),
+    (np.array([5e-324] * 7 + [0.0]), "mean 4.94e-324, spread 0"),
 ])  # fmt: skip
 def test_small_arrays_are_said_in_full_and_large_ones_in_short(array, said):
     assert in_short(np.asarray(array)) == said
+
+
+@pytest.mark.filterwarnings("error")
+@given(arrays(np.float32, 9, elements=floats(width=32)))
+def test_a_picture_and_a_card_say_the_same_mean_and_spread(array):
+    brief, full = in_words(array, brief=True), in_words(array, brief=False)
+    names = [part.split()[:-1] for part in brief.split(", ")]
+    assert [part.split()[:-1] for part in full.split(", ") if "from" not in part] == names
+
+
+@given(arrays(np.float32, 20, elements=floats(0.125, 1, width=32)), floats(2**-18, 1))
+def test_a_mean_that_is_only_rounding_is_0_and_any_other_is_not(array, shift):
+    nearly = np.concatenate([array, np.nextafter(-array, np.float32(0))])
+    assert mean_and_spread(nearly)[0] == 0.0
+    mean, spread = mean_and_spread(nearly + np.float32(shift))
+    assert np.isclose(mean, shift, rtol=0.1)
+    assert np.isclose(spread, nearly.astype(np.float64).std(), rtol=1e-3)

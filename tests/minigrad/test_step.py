@@ -591,10 +591,10 @@ to b = a, by the rule db
         (np.array([True, False]), "[ True False]"),
         (np.ones((9, 9), bool), "(9, 9): 81 of 81 true"),
         (np.arange(40), "(40,): mean 19.5, spread 11.54, from 0 to 39"),
-        (np.full((5, 5), np.nan), "(5, 5): 25 NaN"),
+        (np.full((5, 5), np.nan), "(5, 5): 25 of 25 NaN"),
         (
             np.r_[np.ones(20), np.nan, np.inf, -np.inf, -np.inf],
-            "(24,): mean 1, spread 0, from 1 to 1, 1 NaN, 1 infinite, 2 -infinite",
+            "(24,): mean 1, spread 0, from 1 to 1, 1 of 24 NaN, 1 of 24 inf, 2 of 24 -inf",
         ),
     ],
     ids=str,

@@ -264,3 +264,12 @@ def test_the_graph_is_freed_by_reference_counts_alone(case):
 
 def test_memory_stays_flat_over_1000_steps():
     assert memory_growth(1000) < 5_000  # bytes; a forgotten tensor a step would be 100 times that
+
+
+def test_an_op_may_be_made_where_there_is_no_module():
+    text = "def twice(x):\n    def dx(g): return g * 2\n    return x * 2, dx"
+    made = {"__name__": None}
+    exec(text, made)
+    x = mg.Tensor(3.0, requires_grad=True)
+    mg.op(made["twice"])(x).backward()
+    assert x.grad.item() == 2.0

@@ -35,7 +35,8 @@ def command(capsys, monkeypatch):
 def test_the_steps_are_those_of_the_loss_of_the_sentence(command, trained):
     source = trained.encode_source("abc")
     (written,) = greedy_decode(trained.model, source_rows([source]))
-    expected = list(mg.step(batch_loss(trained.model, make_batch([(source, written)]))))
+    loss = batch_loss(trained.model, make_batch([(source, written)])).named("loss")
+    expected = list(mg.step(loss))
     status, out, err = command(trained.folder, "abc", text="next\n\nto 9\n")
     assert (status, err) == (0, "")
     first, *cards = re.split(r"^(?=step )", out, flags=re.M)

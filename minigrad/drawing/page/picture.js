@@ -50,7 +50,8 @@ function paintFlows(parts, view) {
   for (const way of view.ways) {
     const edge = parts.edges.get(way.edge);
     if (!edge) continue; // within a closed module
-    const at = nearTarget(edge.querySelector("path"), parts.groups.get(way.box).map(middle));
+    taken.push(...[...edge.querySelectorAll("text")].map((label) => label.getBBox()));
+    const at = nearTarget([...edge.querySelectorAll("path")], parts.groups.get(way.box).map(middle));
     // An arrow that points to where the gradient goes is one of a picture of backward.
     mark(edge, "edge", { lit: true, onward: at.onward });
     const text = drawn("text", { x: 0, y: 0 }, way.brief);
@@ -66,12 +67,16 @@ function paintFlows(parts, view) {
   }
 }
 
-function nearTarget(path, targets) {
-  const length = path.getTotalLength();
-  const share = Math.min(14, length / 2);
-  const [near, far] = [share, length - share].map((at) => path.getPointAtLength(at));
+// An arrow is one path, or two with what is written on it between them.
+function nearTarget(paths, targets) {
+  const ends = paths.flatMap((path) => {
+    const length = path.getTotalLength();
+    const share = Math.min(14, length / 2);
+    const [near, far] = [share, length - share].map((at) => path.getPointAtLength(at));
+    return [{ ...point(near), onward: false }, { ...point(far), onward: true }];
+  });
   const away = (end) => Math.min(...targets.map((target) => distance(end, target)));
-  return away(near) < away(far) ? { ...point(near), onward: false } : { ...point(far), onward: true };
+  return ends.reduce((best, end) => (away(end) < away(best) ? end : best));
 }
 
 function point({ x, y }) {
