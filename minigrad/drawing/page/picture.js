@@ -72,10 +72,12 @@ function nearTarget(paths, targets) {
   const ends = paths.flatMap((path) => {
     const length = path.getTotalLength();
     const share = Math.min(14, length / 2);
-    const [near, far] = [share, length - share].map((at) => path.getPointAtLength(at));
-    return [{ ...point(near), onward: false }, { ...point(far), onward: true }];
+    return [
+      { end: path.getPointAtLength(0), ...point(path.getPointAtLength(share)), onward: false },
+      { end: path.getPointAtLength(length), ...point(path.getPointAtLength(length - share)), onward: true },
+    ];
   });
-  const away = (end) => Math.min(...targets.map((target) => distance(end, target)));
+  const away = ({ end }) => Math.min(...targets.map((target) => distance(end, target)));
   return ends.reduce((best, end) => (away(end) < away(best) ? end : best));
 }
 
