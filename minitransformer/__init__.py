@@ -1,10 +1,11 @@
 """minitransformer: the Transformer of "Attention Is All You Need", made of minigrad's ops."""
 
-from . import tasks
+from . import bugs, tasks
 from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
 from .decoding.sampling import sample
 from .explaining import Explanation
+from .lab.check import check
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
@@ -64,6 +65,8 @@ __all__ = [
     "attention_maps",
     "batch_loss",
     "beam_search",
+    "bugs",
+    "check",
     "combine_masks",
     "concatenated_sinusoids",
     "evaluate",

@@ -32,9 +32,9 @@ ROOMS = {
         *("drawing", "terminal", "step", "__init__"),
     ),
     "minitransformer": (
-        *("files", "fields", "text", "streams", "models", "tasks", "decoding"),
+        *("files", "fields", "text", "streams", "models", "bugs", "tasks", "decoding"),
         *("explaining", "run", "looking"),
-        *("training", "commands", "cli", "__init__", "__main__"),
+        *("training", "lab", "commands", "cli", "__init__", "__main__"),
     ),
 }
 packages = pytest.mark.parametrize("package", ROOMS)
@@ -126,7 +126,9 @@ def test_imports_within_a_package_are_relative(package):
 
 
 # What may know more of a model than the contract: the models themselves, and who makes one.
-KNOWS_MODELS = ("models", "training.settings", "training.trainer", "commands", "__init__")
+KNOWS_MODELS = (
+    *("models", "bugs", "training.settings", "training.trainer", "lab", "commands", "__init__"),
+)
 
 
 def test_decoding_runs_evaluation_and_pictures_know_the_contract_alone():

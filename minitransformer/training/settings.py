@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bugs.table import BUGS, bug
 from ..fields import (
     ABOVE_0,
     COUNT,
@@ -93,6 +94,9 @@ class TrainingSettings:
         ),
     )
     seed: int = field(default=0, metadata=setting(FROM_0, "of all that is random"))
+    bug: str | None = field(
+        default=None, metadata=setting(one_of(BUGS), "a mistake to make, see: bugs", "none")
+    )
     quiet: bool = field(
         default=False, metadata=setting(YES_OR_NO, "show nothing while it learns", kept=False)
     )
@@ -102,6 +106,13 @@ class TrainingSettings:
             object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
         self._check_model()
+        needed = bug(self.bug).needs
+        of_model = {**MODEL_DEFAULTS, **self.fields}
+        if needed and not of_model.get(needed, getattr(self, needed, None)):
+            flag = "--" + needed.replace("_", "-")
+            raise ValueError(
+                f"training: the bug {self.bug!r} does nothing without {needed}: add {flag} 0.1"
+            )
         if self.lr is not None and self.lr_scale != 1:
             raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")
 
