@@ -6,12 +6,13 @@ import minigrad as mg
 
 from ..text.batching import make_batch
 from ..text.specials import PAD
-from .subject import LENGTHS, Finding, Subject, value
+from .subject import LENGTHS, Finding, Subject, value, without_dropout
 
 NO_NEW_ONE = Finding(
     None, "no new one could be made: its class does not give the same parameters for its config"
 )
-NEAR = 1.5  # nats; logits by chance, of variance 1 to 2, make an even guess worse by half of it
+MODELS = 4  # new ones, whose losses are averaged: there is chance in each
+NEAR = 1.75  # nats: logits by chance, of variance 1 to 2, make an even guess worse by half of it
 DROWNED = 0.75  # words that are so much less loud than positions
 
 
@@ -20,8 +21,12 @@ def beginning(subject: Subject) -> Finding:
     if subject.fresh is None:
         return NO_NEW_ONE
     vocabulary, batch = subject.fresh.config.tgt_vocab_size, make_batch(subject.pairs(LENGTHS * 8))
-    with mg.no_grad():
-        loss, expected = subject.loss(subject.fresh, batch, 0.0).item(), float(np.log(vocabulary))
+    rng, losses = subject.rng(), []
+    for _ in range(MODELS):
+        model = without_dropout(subject.anew(rng=rng).train())
+        with mg.no_grad():
+            losses.append(subject.loss(model, batch, 0.0).item())
+    loss, expected = float(np.mean(losses)), float(np.log(vocabulary))
     said = f"{loss:.2f}, and log({vocabulary}) is {expected:.2f}"
     return Finding(abs(loss - expected) <= NEAR, said)
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+import minigrad as mg
+
 from ..bugs.table import bug
 from ..models.seq2seq import Seq2Seq
 from ..run import Run
@@ -112,6 +114,11 @@ def check(model: Seq2Seq | Run, loss: Loss | None = None, seed: int = 0) -> Repo
     """
     run = model if isinstance(model, Run) else None
     of = model.model if isinstance(model, Run) else model
+    if not (isinstance(of, mg.Module) and hasattr(of, "config")):
+        raise TypeError(
+            f"check: give a model, as in models/seq2seq.py, or a Run; not {type(of).__name__}. "
+            "The run in a folder is load(folder)"
+        )
     mistake = bug(run.settings.get("bug") if run else None)
     subject = Subject(of, loss or mistake.loss or batch_loss, run, seed)
     with np.errstate(all="ignore"):  # what is no number fails a check, and is said there

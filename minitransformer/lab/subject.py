@@ -57,11 +57,12 @@ class Subject:
     def model(self) -> Any:
         return self.copied()
 
-    def anew(self, dtype: Any = np.float64) -> Any:
+    def anew(self, dtype: Any = np.float64, rng: np.random.Generator | None = None) -> Any:
         """A copy with the weights of a new model of the same class and configuration; None where
         that has other parameters than this one, or cannot be made."""
+        rng = self.rng() if rng is None else rng
         try:
-            made = type(self.original)(self.original.config, self.rng())
+            made = type(self.original)(self.original.config, rng)
             model = self.copied(dtype)
             model.load_state_dict(made.state_dict())
         except (TypeError, ValueError, AttributeError):
@@ -72,7 +73,7 @@ class Subject:
     def fresh(self) -> Any:
         """One `anew` as a training sees it, but without dropout: so BatchNorm has statistics."""
         model = self.anew()
-        return None if model is None else without_dropout(model).train()
+        return None if model is None else without_dropout(model.train())
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)

@@ -256,6 +256,11 @@ def test_weights_that_are_no_numbers_are_refused():
         mt.check(model)
 
 
+def test_what_is_no_model_is_answered_with_what_to_give():
+    with pytest.raises(TypeError, match=r"give a model.*or a Run; not str.*load\(folder\)"):
+        mt.check("runs/reverse")
+
+
 @pytest.mark.parametrize("words, max_length", [(5, 20), (4, 2), (7, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_vocabularies_and_lengths_are_checked_too(words, max_length, kind):
