@@ -5,10 +5,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
-.PHONY: help demo test lint prove oldest bench bench-quick bench-readme compare profile pictures clean
+.PHONY: help demo bugs test lint prove oldest bench bench-quick bench-readme compare profile pictures clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
+	@echo "make bugs      train a small model with each mistake that people make, and show what comes"
+	@echo "               of it: curves, attention, and what check says, in runs/bugs/bugs.md"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
@@ -33,6 +35,10 @@ demo: $(VENV)/pictures.done
 	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse
 	@echo; echo "The pictures (loss, attention, graph): $(DEMO_RUNS)/reverse/pictures and" \
 	    "$(DEMO_RUNS)/numbers/pictures"
+
+bugs: $(VENV)/pictures.done
+	rm -rf runs/bugs
+	$(RUN) demos/bugs/make.py runs/bugs
 
 test: $(VENV)/test.done
 	$(RUN) -m pytest
