@@ -66,8 +66,8 @@ class Bug:
 BUGS: dict[str, Bug] = {
     "no-scale": Bug(
         wrong="the scores of attention are not divided by sqrt(d_k)",
-        seen="it learns, and slower the wider the heads: from the start each query looks at one "
-        "key alone, through which hardly a gradient passes",
+        seen="it learns, somewhat later; the wider the heads, the more each query looks at one key "
+        "alone from the start, through which hardly a gradient passes",
         found_by=("scores",),
         layers={MultiHeadAttention: NoScale},
     ),
@@ -85,33 +85,35 @@ BUGS: dict[str, Bug] = {
     ),
     "padding-in-loss": Bug(
         wrong="padding counts in the loss, as a word to be written",
-        seen="a loss that is too good where there is much padding; it learns to write padding",
+        seen="a loss that is a mean over padding too, and no measure; it learns all the same",
         found_by=("loss",),
         loss=with_padding,
     ),
     "no-memory-mask": Bug(
         wrong="encoder-decoder attention is given no mask, and looks at padding",
-        seen="nearly as good a curve; a sentence is translated otherwise in another batch",
+        seen="hardly anything in the curve; a sentence has other logits in another batch",
         found_by=("padding", "masks", "batch"),
         layers={Decoder: NoMemoryMask},
     ),
     "masks-swapped": Bug(
         wrong="encoder-decoder attention is given the padding mask of the target",
-        seen="an error where source and target differ in length; else a good curve, and long "
-        "sources of which the end is not read while little is written",
+        seen="in most programs an error where source and target differ in length. Where they do "
+        "not, the very same curve; but little is right of what is written, for then the end of the "
+        "source is hidden as long as little is written",
         found_by=("future", "padding", "masks", "cached", "batch", "loss", "overfit"),
         layers={Decoder: MasksSwapped},
     ),
     "heads-transposed": Bug(
         wrong="heads are cut off by a reshape from (B, T, d_model) to (B, H, T, d_k), without the "
         "exchange of axes",
-        seen="no error: all shapes fit. The loss is good, for the future leaks; the writing is not",
+        seen="no error, for all shapes fit; a loss that stands early, and nonsense is written",
         found_by=("future", "padding", "cached", "batch", "loss", "overfit"),
         layers={MultiHeadAttention: HeadsTransposed},
     ),
     "one-dropout-mask": Bug(
         wrong="dropout begins its generator anew at each call, and drops the same entries always",
-        seen="it learns as without dropout, and the entries that were never trained disturb it",
+        seen="nothing in the curve of a toy; entries that were dropped are never trained, and come "
+        "in when dropout ends",
         found_by=("dropout",),
         layers={Dropout: OneMask},
         suits=any_model,
@@ -125,7 +127,7 @@ BUGS: dict[str, Bug] = {
     ),
     "smoothing-over-padding": Bug(
         wrong="label smoothing takes its mean over padding too",
-        seen="a loss that depends on how much padding is in a batch",
+        seen="hardly anything in the curve; a loss that depends on how much padding is in a batch",
         found_by=("loss",),
         loss=smoothed_over_padding,
         needs="label_smoothing",
