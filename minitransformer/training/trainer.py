@@ -26,7 +26,6 @@ from ..text.batching import POOL, Batch, Pair, shuffled_batches
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
-from .metrics import batch_loss
 from .parallel import Alone, run_workers, started_by_mpi
 from .settings import MODEL_DEFAULTS, TrainingSettings
 from .stopping import Stop
@@ -172,7 +171,7 @@ def learn(
             ]
         for step in fit(
             *(model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group),
-            mistake.loss or batch_loss,
+            mistake.loss,
         ):
             for listen in listeners:
                 listen(step)
