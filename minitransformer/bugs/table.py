@@ -147,7 +147,7 @@ BUGS: dict[str, Bug] = {
     ),
     "norm-before": Bug(
         wrong="a post-norm model normalises before each sub-layer, and nothing after the last",
-        seen="it learns, often faster: it is another model than its configuration says, and "
+        seen="it learns all the same: it is another model than its configuration says, and "
         "weights that come from elsewhere do not fit",
         found_by=("beginning", "norms"),
         layers={EncoderLayer: NormBefore, DecoderLayer: NormBeforeInDecoder},
