@@ -6,11 +6,13 @@ RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
 .PHONY: help demo race test lint prove oldest bench bench-quick bench-readme compare profile pictures
-.PHONY: clean
+.PHONY: bugs clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make race      two LSTMs and a Transformer, trained on the same data and compared"
+	@echo "make bugs      train a small model with each mistake that people make, and show what comes"
+	@echo "               of it: curves, attention, and what check says, in runs/bugs/bugs.md"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
@@ -41,6 +43,10 @@ race: $(VENV)/pictures.done
 	$(RUN) -m minitransformer race --run runs/demo-race
 	mkdir -p demos/pictures
 	cp runs/demo-race/race.svg demos/pictures/race.svg
+
+bugs: $(VENV)/pictures.done
+	rm -rf runs/bugs
+	$(RUN) demos/bugs/make.py runs/bugs
 
 test: $(VENV)/test.done
 	$(RUN) -m pytest

@@ -1,10 +1,11 @@
 """minitransformer: the Transformer of "Attention Is All You Need", made of minigrad's ops."""
 
-from . import tasks
+from . import bugs, tasks
 from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
 from .decoding.sampling import sample
 from .explaining import Explanation
+from .lab.check import check
 from .lab.pytorch import from_torch, to_torch
 from .lab.weight_file import load_safetensors, save_safetensors
 from .looking.attention_maps import attention_maps
@@ -66,6 +67,8 @@ __all__ = [
     "attention_maps",
     "batch_loss",
     "beam_search",
+    "bugs",
+    "check",
     "combine_masks",
     "concatenated_sinusoids",
     "evaluate",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from .commands.arguments import Parser, complain, examples
 from .commands.attention import add_attention
+from .commands.bugs import add_bugs
+from .commands.check import add_check
 from .commands.evaluate import add_evaluate
 from .commands.graph import add_graph
 from .commands.race import add_race
@@ -58,6 +60,7 @@ def parser() -> Parser:
         add_train,
         add_translate,
         add_evaluate,
+        add_check,
         add_attention,
         add_graph,
         add_step,
@@ -65,6 +68,7 @@ def parser() -> Parser:
         add_export,
         add_import,
         add_tasks,
+        add_bugs,
     ):
         add_command(commands)
     return top

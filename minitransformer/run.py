@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from . import tasks
+from .bugs.table import apply
 from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
 from .decoding.choosing import Decode, decoder
 from .decoding.greedy import greedy_decode
@@ -18,9 +19,10 @@ from .explaining import Explanation, explain
 from .files import append_line, write_whole
 from .models.kinds import from_json
 from .models.seq2seq import Seq2Seq
+from .streams import show
 from .text.batching import source_rows
 from .text.reading import cleaned
-from .text.showing import sentence, shown
+from .text.showing import sentence, shown, wrapped
 from .text.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -229,6 +231,7 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
         settings = config["training"]
         if not isinstance(settings, dict):
             raise ValueError(f'"training" has to be an object, not {shown(repr(settings))}')
+        apply(model, settings.get("bug"))
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else sentence(error)
         raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {reason}") from error
@@ -238,6 +241,9 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
             f"Is {CONFIG} as the training wrote it?"
         ) from error
     load_weights(model, folder / WEIGHTS)
+    if settings.get("bug") is not None:
+        note = f"note: {folder} was trained with a bug on purpose, {settings['bug']}, and has it"
+        show(wrapped(note), to="stderr")
     return Run(folder, task, model.eval(), source, target, settings)
 
 

@@ -1,8 +1,10 @@
 """The demos run from top to bottom, and say what they promise to say."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,20 @@ def test_the_engine_of_60_lines_has_about_60_lines():
     engine = text[text.index("class Tensor") : text.index("# %% A use")]
     lines = [line for line in engine.splitlines() if line.strip() and not line.startswith("#")]
     assert 55 <= len(lines) <= 70
+
+
+@pytest.mark.skipif(not find_spec("matplotlib"), reason="Matplotlib is missing")
+def test_the_page_of_the_bug_lab_shows_curves_attention_and_what_check_says(tmp_path):
+    subprocess.run(
+        [sys.executable, DEMOS / "bugs" / "make.py", tmp_path, "--steps", "10", "future-leak"],
+        env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
+        check=True,
+        timeout=170,
+    )
+    page = (tmp_path / "bugs.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.*\]\((.*)\)", page)
+    kinds = ("", "-encoder", "-decoder", "-encoder-decoder")
+    assert pictures == [f"future-leak{kind}.svg" for kind in kinds]
+    assert all((tmp_path / name).stat().st_size for name in pictures)
+    assert "with the bug future-leak" in page
+    assert "FAILED  future" in page

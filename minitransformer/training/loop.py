@@ -3,7 +3,7 @@ after each step listens to what `fit` yields."""
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import minigrad as mg
@@ -34,11 +34,13 @@ def fit(
     clip: float = 1.0,
     label_smoothing: float = 0.0,
     group: Alone | None = None,
+    loss_of: Callable[[Seq2Seq, Batch, float], mg.Tensor] | None = None,
 ) -> Iterator[Step]:
     """Train the model by teacher forcing, a step for each batch, and yield what each step was.
 
-    Every worker of a `group` runs this loop, on the same batches. Raises FloatingPointError, with
-    the model as it was, when the loss or its gradient is no longer a finite number.
+    Every worker of a `group` runs this loop, on the same batches; `loss_of` is the loss, if not
+    `batch_loss`. Raises FloatingPointError, with the model as it was, when the loss or its gradient
+    is no longer a finite number.
     """
     group = Alone() if group is None else group
     model.train()
@@ -49,7 +51,7 @@ def fit(
         loss = 0.0
         if mine is not None:
             with mg.names_only():
-                part = batch_loss(model, mine, label_smoothing) * weight
+                part = (loss_of or batch_loss)(model, mine, label_smoothing) * weight
             part.backward()
             loss = part.item()
         schedule.step()

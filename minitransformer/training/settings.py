@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bugs.table import BUGS, bug
 from ..fields import (
     ABOVE_0,
     COUNT,
@@ -93,6 +94,9 @@ class TrainingSettings:
         ),
     )
     seed: int = field(default=0, metadata=setting(FROM_0, "of all that is random"))
+    bug: str | None = field(
+        default=None, metadata=setting(one_of(BUGS), "a mistake to make, see: bugs", "none")
+    )
     quiet: bool = field(
         default=False, metadata=setting(YES_OR_NO, "show nothing while it learns", kept=False)
     )
@@ -102,6 +106,7 @@ class TrainingSettings:
             object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
         self._check_model()
+        self._check_bug()
         if self.lr is not None and self.lr_scale != 1:
             raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")
 
@@ -125,6 +130,15 @@ class TrainingSettings:
             near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
             guess = f"; did you mean {near[0]}?" if near else f", only {', '.join(known)}"
             raise ValueError(f'training: a model of the kind "{self.kind}" has no {name}{guess}')
+
+    def _check_bug(self) -> None:
+        """Raise ValueError for a bug that would do nothing."""
+        needed = bug(self.bug).needs
+        values = {"label_smoothing": self.label_smoothing, **MODEL_DEFAULTS, **self.fields}
+        if needed and not values[needed]:
+            raise ValueError(
+                f"training: the bug {self.bug!r} does nothing without {needed}; 0.1 would do"
+            )
 
     def decided(self, steps: int) -> "TrainingSettings":
         """The same with nothing left open: `steps` are those that the task recommends."""

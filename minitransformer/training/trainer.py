@@ -13,6 +13,7 @@ import numpy as np
 import minigrad as mg
 
 from .. import tasks
+from ..bugs.table import apply, bug
 from ..files import Claim, naming
 from ..looking.pictures import report
 from ..models.config import ties_languages
@@ -142,7 +143,8 @@ def learn(
     assert steps and settings.warmup_steps  # `train` has decided both
     _give_own_randomness(model, settings.seed, group.rank)
     optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
-    schedule = mg.optim.WarmupSchedule(
+    mistake = bug(settings.bug)
+    schedule = mistake.schedule(
         optimizer, config.d_model, settings.warmup_steps, settings.scale(config.d_model)
     )
     schedule.cool_down(steps, settings.cooldown)
@@ -170,7 +172,8 @@ def learn(
                 Saving(run, validated_at),
             ]
         for step in fit(
-            model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group
+            *(model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group),
+            mistake.loss,
         ):
             for listen in listeners:
                 listen(step)
@@ -222,6 +225,7 @@ def _prepare(
             "their end"
         )
     model = kind.model(config, model_rng)
+    apply(model, settings.bug)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
     return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
 

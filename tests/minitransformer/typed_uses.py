@@ -67,6 +67,7 @@ assert_type(mt.sample(model, src, np.random.default_rng(0), top_k=5), list[list[
 assert_type(mt.beam_search(model, src)[0][0].score, float)
 mt.sample(model, src, 0)  # pyright: ignore[reportArgumentType]
 assert_type(mt.evaluate(model, [([4], [5, 6])]), Evaluation)
+assert_type(mt.check(model).failed, list[str])
 recurrent = mt.AttentionLSTM(mt.RecurrentConfig(11, 12, d_model=8), np.random.default_rng(0))
 assert_type(recurrent.step(recurrent.start(src), tgt[:, 0]), tuple[mg.Tensor, AttentionState])
 another_model: Seq2Seq[ContextState] = mt.LSTMSeq2Seq(mt.RecurrentConfig.of_size("tiny", 11, 12))
@@ -85,6 +86,7 @@ assert_type(run.translations("abc", n_best=3), list[list[tuple[float, str]]])
 run.translate(3)  # pyright: ignore[reportArgumentType]
 assert_type(list(run.translate_each(["abc"])), list[str | ValueError])
 assert_type(run.explain("abc"), mt.Explanation)
+assert_type(mt.check(run).ok, bool)
 assert_type(run.explain("abc")["memory"], np.ndarray)
 mt.load("folder", task_file=Path("mine.py"))
 mt.TrainingSettings(lr=0.001)
