@@ -49,7 +49,7 @@ bugs: $(VENV)/pictures.done
 	$(RUN) demos/bugs/make.py runs/bugs
 
 test: $(VENV)/test.done
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/lint.done
 	$(RUN) -m ruff check .

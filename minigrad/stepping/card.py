@@ -193,7 +193,7 @@ def content_lines(content: Content, width: int) -> list[str]:
 
 def broken(words: str, width: int) -> list[str]:
     """Words in lines; one that is longer than a line is broken too."""
-    return textwrap.wrap(printable(words), width) or [""]
+    return textwrap.wrap(printable(words), width, break_on_hyphens=False) or [""]
 
 
 def cut(line: str, width: int) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..drawing.draw import draw
-from ..stepping.card import Section, as_text, check_rows, cut, printable
+from ..stepping.card import Section, as_text, broken, check_rows, cut
 from ..stepping.source import op_source
 from ..stepping.step import Step
 from ..stepping.walk import Place
@@ -255,7 +255,7 @@ def width() -> int:
 
 def say(text: str) -> None:
     """A sentence, in as many lines as it needs."""
-    print("\n".join(textwrap.wrap(printable(text), max(width(), 1))), flush=True)
+    print("\n".join(broken(text, max(width(), 1))), flush=True)
 
 
 def show(parts: list[Section]) -> None:

@@ -182,7 +182,7 @@ WRONG_LISTS = [
 ]
 
 
-@pytest.mark.parametrize("given, kind, sentence", WRONG_LISTS, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize("given, kind, sentence", WRONG_LISTS, ids=range(len(WRONG_LISTS)))
 def test_a_list_that_is_none_of_parameters_or_groups_is_refused(given, kind, sentence):
     with pytest.raises(kind, match=sentence):
         optim.SGD(given(), lr=1.0)

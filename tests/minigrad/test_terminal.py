@@ -212,7 +212,7 @@ def test_draw_makes_a_picture_of_what_was_visited(said, tmp_path):
     lines = said(loss, f"draw {tmp_path / 'x.jpeg'}", f"draw {tmp_path / 'no' / 'x.dot'}")
     assert any("cannot draw to 'x.jpeg'" in line for line in lines)
     why = f"'{tmp_path / 'no' / 'x.dot'}' could not be written: No such file or directory"
-    assert why in " ".join(lines)
+    assert why.replace(" ", "") in "".join(lines).replace(" ", "")  # in as many lines as it takes
 
 
 def test_check_shows_both_numbers_of_every_rule(said):

@@ -20,9 +20,10 @@ def at_a_terminal(width, *arguments, press=None, after=b""):
     pressed when `after` was shown."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {name: each for name, each in ENVIRONMENT.items() if name != "COLUMNS"}
     process = subprocess.Popen(
         [*PYTHON, *map(str, arguments)],
-        env={**ENVIRONMENT, "TERM": "xterm"},
+        env={**environment, "TERM": "xterm"},
         stdin=its,
         stdout=its,
         stderr=its,
