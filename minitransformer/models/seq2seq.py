@@ -119,13 +119,15 @@ class Seq2Seq(Protocol[S]):
 @contextmanager
 def evaluating(model: Seq2Seq) -> Iterator[None]:
     """Within `with evaluating(model):` there is no dropout, and nothing is recorded."""
-    was_training = model.training
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         with mg.no_grad():
             yield
     finally:
-        model.train(was_training)
+        for module in training:
+            module.training = True
 
 
 def checked_ids(ids: ArrayLike, what: str, config: Config) -> np.ndarray:

@@ -9,6 +9,7 @@ from toy_models import close, models, toy_model
 import minigrad as mg
 from minitransformer.decoding.rereading import Rereading
 from minitransformer.models.kinds import KINDS, from_json
+from minitransformer.models.seq2seq import evaluating
 from minitransformer.text.batching import source_rows
 
 few = settings(max_examples=30)
@@ -165,3 +166,14 @@ def test_a_kind_makes_its_model_from_the_json_of_its_config(name):
 def test_an_unknown_kind_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="no kind of model 'mamba', only .*transformer"):
         from_json("mamba", {})
+
+
+def test_evaluating_leaves_each_module_as_it_was():
+    model = toy_model()
+    model.encoder.eval()  # somebody has frozen its dropout
+    before = [module.training for module in model.modules()]
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+        assert not model(SRC, TGT).requires_grad
+    assert [module.training for module in model.modules()] == before
+    assert True in before and False in before
