@@ -34,7 +34,7 @@ demo: $(VENV)/pictures.done
 	$(RUN) -m minitransformer evaluate $(DEMO_RUNS)/numbers --count 200
 	$(RUN) -m minitransformer translate $(DEMO_RUNS)/numbers "nineteen" \
 	    "seven hundred and ninety-four" "eight thousand, one hundred and one"
-	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse
+	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse --depth 1 --expand encoder --expand decoder
 	@echo; echo "The pictures (loss, attention, graph): $(DEMO_RUNS)/reverse/pictures and" \
 	    "$(DEMO_RUNS)/numbers/pictures"
 
