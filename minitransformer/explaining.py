@@ -59,7 +59,7 @@ import numpy as np
 import minigrad as mg
 
 from .decoding.greedy import greedy_decode
-from .models.seq2seq import Seq2Seq
+from .models.seq2seq import Seq2Seq, in_mode
 from .text.batching import make_batch, source_rows
 from .text.tokenising import without_spacing
 from .text.vocabulary import Vocabulary
@@ -128,12 +128,8 @@ def explain(
     """
     (written,) = greedy_decode(model, source_rows([ids]))
     batch = make_batch([(ids, written)])
-    was_training = model.training
-    model.eval()
-    try:
+    with in_mode(model, training=False):
         probabilities = mg.softmax(model(batch.src, batch.tgt_in)).named("probabilities")
-    finally:
-        model.train(was_training)
     if not probabilities.requires_grad:
         raise RuntimeError(
             "what explains a sentence is read off the recorded graph, and nothing was recorded: "

@@ -117,17 +117,24 @@ class Seq2Seq(Protocol[S]):
 
 
 @contextmanager
+def in_mode(model: Seq2Seq, training: bool) -> Iterator[None]:
+    """Within the `with` block all of the model is training, or none of it; after that each module
+    is as it was."""
+    changed = [module for module in model.modules() if module.training is not training]
+    for module in changed:
+        module.training = training
+    try:
+        yield
+    finally:
+        for module in changed:
+            module.training = not training
+
+
+@contextmanager
 def evaluating(model: Seq2Seq) -> Iterator[None]:
     """Within `with evaluating(model):` there is no dropout, and nothing is recorded."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        with mg.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True
+    with in_mode(model, training=False), mg.no_grad():
+        yield
 
 
 def checked_ids(ids: ArrayLike, what: str, config: Config) -> np.ndarray:

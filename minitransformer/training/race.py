@@ -1,8 +1,7 @@
 """A race: the models of the story, of as many parameters, learn from the same data."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from .. import tasks
 from ..looking.race import Racer
 from ..looking.ways import Ways, ways_to_first_word
 from ..models.kinds import KINDS, from_json
-from ..models.seq2seq import Seq2Seq
+from ..models.seq2seq import Seq2Seq, in_mode
 from ..run import Run
 from ..streams import show
 from ..text.batching import Batch, make_batch
@@ -161,23 +160,13 @@ def times_of(models: Sequence[Seq2Seq], lengths: Sequence[int]) -> list[dict[int
 
 def time_of(model: Seq2Seq, batch: Batch) -> float:
     """The processor's seconds for loss and gradient: nobody else's work counts."""
-    with training(model):
+    with in_mode(model, training=True):
         started = time.process_time()
         batch_loss(model, batch).backward()
         seconds = time.process_time() - started
     for parameter in model.parameters():
         parameter.grad = None
     return seconds
-
-
-@contextmanager
-def training(model: Seq2Seq) -> Iterator[None]:
-    was_training = model.training
-    model.train()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def any_batch(model: Seq2Seq, length: int, count: int) -> Batch:

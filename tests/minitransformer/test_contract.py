@@ -9,7 +9,7 @@ from toy_models import close, models, toy_model
 import minigrad as mg
 from minitransformer.decoding.rereading import Rereading
 from minitransformer.models.kinds import KINDS, from_json
-from minitransformer.models.seq2seq import evaluating
+from minitransformer.models.seq2seq import evaluating, in_mode
 from minitransformer.text.batching import source_rows
 
 few = settings(max_examples=30)
@@ -168,12 +168,19 @@ def test_an_unknown_kind_is_answered_with_the_known_ones():
         from_json("mamba", {})
 
 
-def test_evaluating_leaves_each_module_as_it_was():
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mode_ends_with_each_module_as_it_was(training):
     model = toy_model()
-    model.encoder.eval()  # somebody has frozen its dropout
+    model.encoder.eval()  # somebody has switched off its dropout
     before = [module.training for module in model.modules()]
-    with evaluating(model):
-        assert not any(module.training for module in model.modules())
-        assert not model(SRC, TGT).requires_grad
+    with in_mode(model, training):
+        assert {module.training for module in model.modules()} == {training}
     assert [module.training for module in model.modules()] == before
-    assert True in before and False in before
+    assert {*before} == {True, False}
+
+
+def test_evaluating_records_nothing():
+    model = toy_model()
+    with evaluating(model):
+        assert not model(SRC, TGT).requires_grad
+    assert model(SRC, TGT).requires_grad
