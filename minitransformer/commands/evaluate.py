@@ -24,7 +24,8 @@ def add_evaluate(commands: Any) -> None:
     add = sub.add_argument
     add_run(sub)
     add("--count", type=int, help="how many examples (default: 1000, or all where there are fewer)")
-    add("--split", choices=tasks.SPLITS, default="test", help="(default: %(default)s)")
+    splits = f"{', '.join(tasks.SPLITS)}, or one that the task tries apart (default: %(default)s)"
+    add("--split", default="test", help=splits)
     add("--seed", type=int, default=0, help="of the choice of examples (default: %(default)s)")
 
 

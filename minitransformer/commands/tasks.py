@@ -1,11 +1,16 @@
 """`minitransformer tasks`."""
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from .. import tasks
 from ..text.showing import wrapped
 from .arguments import command
+
+INDENT = " " * 11
 
 
 def add_tasks(commands: Any) -> None:
@@ -21,7 +26,15 @@ def add_tasks(commands: Any) -> None:
 def tasks_command(options: argparse.Namespace) -> None:
     for name in tasks.names():
         task = tasks.get(name)
-        settings = ", ".join(f"{key}={value}" for key, value in task.options().items()) or "none"
-        about = f"options: {settings}; {task.steps:,} steps recommended"
-        print(wrapped(f"{name:10} {task.summary}", indent=" " * 11))
-        print(wrapped(f"{'':10} {about}", indent=" " * 11))
+        print(wrapped(f"{name:10} {task.summary}", indent=INDENT))
+        for line in about(task):
+            print(wrapped(INDENT + line, indent=INDENT))
+
+
+def about(task: tasks.Task) -> Iterator[str]:
+    """What stands of a task under its name, a line each."""
+    yield f"example: {' -> '.join(task.pair(task.sample(np.random.default_rng(0))))}"
+    known = {"size": task.size, "time": task.time, "expect": task.expect}
+    yield from (f"{title}: {text}" for title, text in known.items() if text)
+    settings = ", ".join(f"{key}={value}" for key, value in task.options().items()) or "none"
+    yield f"options: {settings}; {task.steps:,} steps recommended"

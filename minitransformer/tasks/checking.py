@@ -7,7 +7,7 @@ import inspect
 import json
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from ..text.showing import shown
 from ..text.tokenising import UNITS, tokenize
-from .split import SPLITS
 
 if TYPE_CHECKING:
     from .task import Task
@@ -76,6 +75,8 @@ def _check_attributes(task: type[Task]) -> None:
     _require(
         task, task.unit in UNITS, f"has the unit {task.unit!r}; it is one of {', '.join(UNITS)}"
     )
+    for name in ("preset", "apart"):
+        _require(task, isinstance(getattr(task, name), Mapping), f'has a "{name}" that is no dict')
 
 
 def _check_options(task: type[Task]) -> None:
@@ -88,7 +89,7 @@ def _check_options(task: type[Task]) -> None:
 def _check_example(task: type[Task], made: Task, example: Any, longest: int | None) -> None:
     which = f"for the example {shown(repr(example))}"
     split = _tried(task, "split_of", lambda: made.split_of(example))
-    _require(task, split in SPLITS, f"says {split!r} {which}; a split is one of {SPLITS}")
+    _require(task, split in task.splits(), f"says {split!r} {which}; it has {task.splits()}")
     pair = _tried(task, "pair", lambda: made.pair(example))
     two = isinstance(pair, tuple | list) and len(pair) == 2
     two = two and all(isinstance(text, str) and text.strip() for text in pair)

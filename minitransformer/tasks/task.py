@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,20 @@ class Task:
     unit: str  # what both vocabularies are made of: "words" or "characters"
     max_length: int  # tokens in the longest source or target, without start and end
     steps: int = 4_000  # of training, for a small model to learn it well
+    size: str = ""  # how many examples there are, in words, for a listing
+    time: str = ""  # that a training with its presets takes on two cores, in words
+    expect: str = ""  # what such a training comes to, in words
+    # Settings of the training, as `train` takes them, that suit this task better than the usual.
+    preset: Mapping[str, Any] = {}
+    # Further splits that are tried apart, as a kind of example that training never has: what each
+    # holds, by its name.
+    apart: Mapping[str, str] = {}
+
+    @classmethod
+    def splits(cls) -> tuple[str, ...]:
+        """The splits that the examples are divided into: train, validation, test, and those that
+        are tried apart."""
+        return (*SPLITS, *cls.apart)
 
     def sample(self, rng: np.random.Generator) -> Hashable:
         """Draw one example: the number, or the string, that a pair is then made from.
@@ -53,6 +67,10 @@ class Task:
         """An accepted source in the spelling of the task's own data, which is all a model knows."""
         return source
 
+    def references(self, source: str, target: str) -> list[str]:
+        """All the targets that are right for a source, of which `target` is one."""
+        return [target]
+
     def options(self) -> dict:
         """The constructor's arguments: `get(task.name, **task.options())` is this task again."""
         return {name: getattr(self, name) for name in option_names(type(self))}
@@ -61,13 +79,16 @@ class Task:
         """The split that an example belongs to, for ever: 90 % train, 5 % validation, 5 % test.
 
         It depends on nothing but the example, so no seed can bring a test example into training.
+        A task with splits `apart` says here which examples those have.
         """
         return split_of(example)
 
     def examples(self, split: str, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-        """Draw `count` pairs of a split. Those of validation and test are all different."""
-        if split not in SPLITS:
-            raise ValueError(f"there is no split {split!r}, only train, validation and test")
+        """Draw `count` pairs of a split. Those that are not for training are all different."""
+        if split not in self.splits():
+            raise ValueError(
+                f'the task "{self.name}" has no split {split!r}, only {", ".join(self.splits())}'
+            )
         needed = min(count, 1) if split == "train" else count
         available = self.available(split, needed)
         if available < needed:

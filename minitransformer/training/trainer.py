@@ -2,11 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
-from typing import ParamSpec, Protocol
+from typing import Any, ParamSpec, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
 from .parallel import Alone, run_workers, started_by_mpi
-from .settings import MODEL_DEFAULTS, TrainingSettings
+from .settings import KIND, MODEL_DEFAULTS, TrainingSettings
 from .stopping import Stop
 from .threads import blas, using_threads
 
@@ -49,12 +49,13 @@ class Train(Protocol[P]):
 
 def with_settings_of(
     settings: Callable[P, TrainingSettings],
-) -> Callable[[Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run]], Train[P]]:
+) -> Callable[[Callable[[tasks.Task, str | Path | None, TrainingSettings], Run]], Train[P]]:
     """Let a function take the fields of `settings` by keyword: an editor, `help` and Python itself
-    know them from there, and they are written nowhere else."""
+    know them from there, and they are written nowhere else. Those that are not given are the
+    task's presets."""
 
     def decorate(
-        function: Callable[[str | tasks.Task, str | Path | None, TrainingSettings], Run],
+        function: Callable[[tasks.Task, str | Path | None, TrainingSettings], Run],
     ) -> Train[P]:
         @functools.wraps(function)
         def train(
@@ -63,7 +64,8 @@ def with_settings_of(
             *args: P.args,
             **kwargs: P.kwargs,
         ) -> Run:
-            return function(task, folder, settings(*args, **kwargs))
+            task = tasks.get(task) if isinstance(task, str) else task
+            return function(task, folder, settings(*args, **with_preset(task, kwargs)))
 
         taken = inspect.signature(function)
         named, folder, _ = taken.parameters.values()
@@ -76,19 +78,19 @@ def with_settings_of(
 
 
 @with_settings_of(TrainingSettings)
-def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingSettings) -> Run:
+def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSettings) -> Run:
     """Train a model on a task, and return the Run with the trained model.
 
     `task` is a name or a Task, `folder` that of the run (default: a new one under runs/); the rest
-    are the fields of TrainingSettings. Ctrl-C and SIGTERM end the training after the step it is in,
-    and keep what was trained; the second time they end it at once.
+    are the fields of TrainingSettings; where one is not given the task's own preset counts. Ctrl-C
+    and SIGTERM end the training after the step it is in, and keep what was trained; the second time
+    they end it at once.
 
     The same seed on the same machine gives the same weights, bit for bit. Raises FileExistsError
     when the folder holds a run already, or another training writes into it, ValueError for settings
     that make no sense, FloatingPointError when loss or weights are no longer finite numbers, and
     with several workers ChildProcessError when one of them fails.
     """
-    task = tasks.get(task) if isinstance(task, str) else task
     settings = settings.decided(task.steps)
     stop = Stop()
     group = started_by_mpi(stop)
@@ -128,6 +130,17 @@ def train(task: str | tasks.Task, folder: str | Path | None, settings: TrainingS
     if first and not settings.quiet:
         report(run)
     return run
+
+
+def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are given, over those that the task presets: of a dictionary, as `model`,
+    entry by entry. Fields of another kind of model than the preset's begin from nothing."""
+    settings = {**task.preset, **given}
+    model, preset = settings.get("model"), task.preset.get("model")
+    if isinstance(model, dict) and isinstance(preset, dict):
+        same = model.get("kind", KIND) == preset.get("kind", KIND)
+        settings["model"] = {**preset, **model} if same else model
+    return settings
 
 
 def learn(

@@ -8,6 +8,7 @@ from minitransformer import tasks
 from minitransformer.tasks.loading import load_folder
 from minitransformer.tasks.task import registered
 from minitransformer.text.vocabulary import Vocabulary
+from minitransformer.training.trainer import with_preset
 
 BUILT_IN = ["copy", "numbers", "reverse"]
 
@@ -250,7 +251,7 @@ def test_no_examples_at_all_is_an_empty_list():
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="no split 'dev', only train, validation and test"):
+    with pytest.raises(ValueError, match="no split 'dev', only train, validation, test"):
         tasks.get("copy").examples("dev", 1, rng())
 
 
@@ -518,3 +519,30 @@ def test_a_faulty_file_in_the_folder_is_named_and_costs_no_other(registry, tmp_p
 def test_what_is_no_task_is_not_registered(registry):
     with pytest.raises(ValueError, match="classes made from Task"):
         tasks.register(dict)
+
+
+def test_a_task_may_have_settings_of_its_own_and_splits_that_are_tried_apart():
+    class Few(tasks.Task):
+        name, summary, unit, max_length = "few", "a digit again", "characters", 1
+        steps = 2
+        preset = {"size": "tiny", "batch_size": 2, "model": {"dropout": 0.25, "norm_first": True}}
+        apart = {"nines": "the digit that training never has"}
+
+        def sample(self, rng):
+            return int(rng.integers(10))
+
+        def every(self):
+            return range(10)
+
+        def split_of(self, example):
+            return "nines" if example == 9 else "train" if example < 8 else "validation"
+
+        def pair(self, example):
+            return str(example), str(example)
+
+    assert Few().examples("nines", 1, np.random.default_rng(0)) == [("9", "9")]
+    assert with_preset(Few(), {}) == Few.preset
+    mine = with_preset(Few(), {"batch_size": 3, "model": {"dropout": 0.0}})
+    assert mine == {"size": "tiny", "batch_size": 3, "model": {"dropout": 0.0, "norm_first": True}}
+    other = with_preset(Few(), {"model": {"kind": "lstm"}})
+    assert other["model"] == {"kind": "lstm"}
