@@ -34,7 +34,7 @@ def tasks_command(options: argparse.Namespace) -> None:
 def about(task: tasks.Task) -> Iterator[str]:
     """What stands of a task under its name, a line each."""
     yield f"example: {' -> '.join(task.pair(task.sample(np.random.default_rng(0))))}"
-    known = {"size": task.size, "time": task.time, "expect": task.expect}
+    known = {"size": task.how_many, "time": task.how_long, "expect": task.expect}
     yield from (f"{title}: {text}" for title, text in known.items() if text)
     settings = ", ".join(f"{key}={value}" for key, value in task.options().items()) or "none"
     yield f"options: {settings}; {task.steps:,} steps recommended"

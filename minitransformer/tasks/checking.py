@@ -89,7 +89,9 @@ def _check_options(task: type[Task]) -> None:
 def _check_example(task: type[Task], made: Task, example: Any, longest: int | None) -> None:
     which = f"for the example {shown(repr(example))}"
     split = _tried(task, "split_of", lambda: made.split_of(example))
-    _require(task, split in task.splits(), f"says {split!r} {which}; it has {task.splits()}")
+    _require(
+        task, split in task.splits(), f"says {split!r} {which}; a split is one of {task.splits()}"
+    )
     pair = _tried(task, "pair", lambda: made.pair(example))
     two = isinstance(pair, tuple | list) and len(pair) == 2
     two = two and all(isinstance(text, str) and text.strip() for text in pair)

@@ -15,8 +15,8 @@ class Copy(Task):
     summary = "write the same letters again: abc to abc"
     unit = "characters"
     steps = 1_500
-    size = "letters of an alphabet, in lines of 1 to 16"
-    time = "under a minute"
+    how_many = "letters of an alphabet, in lines of 1 to 16"
+    how_long = "under a minute"
     expect = "all of 1,000 held-out examples right"
 
     def __init__(self, symbols: int = 10, longest: int = 16):

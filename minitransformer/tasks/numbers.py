@@ -21,8 +21,8 @@ class Numbers(Task):
     name = "numbers"
     summary = "English number words to French: twenty-one to vingt et un"
     unit = "words"
-    size = "a million"
-    time = "two minutes"
+    how_many = "a million"
+    how_long = "two minutes"
     expect = "all of 1,000 held-out examples right"
 
     def __init__(self, largest: int = LARGEST):

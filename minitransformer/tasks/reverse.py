@@ -10,7 +10,7 @@ class Reverse(Copy):
 
     name = "reverse"
     summary = "write the letters from last to first: abc to cba"
-    time = "two minutes"
+    how_long = "two minutes"
     steps = 5_500  # long runs of one letter are the last to come right
 
     def pair(self, example: str) -> tuple[str, str]:

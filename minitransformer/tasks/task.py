@@ -30,8 +30,8 @@ class Task:
     unit: str  # what both vocabularies are made of: "words" or "characters"
     max_length: int  # tokens in the longest source or target, without start and end
     steps: int = 4_000  # of training, for a small model to learn it well
-    size: str = ""  # how many examples there are, in words, for a listing
-    time: str = ""  # that a training with its presets takes on two cores, in words
+    how_many: str = ""  # how many examples there are, in words, for a listing
+    how_long: str = ""  # that a training with its presets takes on two cores, in words
     expect: str = ""  # what such a training comes to, in words
     # Settings of the training, as `train` takes them, that suit this task better than the usual.
     preset: Mapping[str, Any] = {}
