@@ -29,6 +29,7 @@ from .run import Run, load
 from .tasks import Task
 from .text.batching import Batch, make_batch, shuffled_batches, source_rows
 from .text.vocabulary import Vocabulary
+from .text.vocabulary_settings import VocabularySettings
 from .training.metrics import batch_loss, evaluate
 from .training.settings import TrainingSettings
 from .training.trainer import train
@@ -64,6 +65,7 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
+    "VocabularySettings",
     "attention_maps",
     "batch_loss",
     "beam_search",

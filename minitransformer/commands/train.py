@@ -10,6 +10,7 @@ from ..fields import add_flags, given
 from ..looking.pictures import report
 from ..models import config, recurrent_config
 from ..models.kinds import KINDS
+from ..text.vocabulary_settings import VocabularySettings
 from ..training.parallel import started_by_mpi
 from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
 from ..training.trainer import train
@@ -36,6 +37,7 @@ def add_train(commands: Any) -> None:
         "minitransformer train copy --size tiny --positions learned --seed 1",
         "minitransformer train reverse --model attention-lstm",
         "minitransformer train reverse --d-model 48 --num-heads 3 --lr 0.002",
+        "minitransformer train numbers --unit bpe --vocab-size 400",
         "minitransformer train mine --task-file mine.py",
         "minitransformer train numbers --size medium --workers 2",
         "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
@@ -52,6 +54,7 @@ def add_train(commands: Any) -> None:
         help="an option of the task, see: minitransformer tasks; may be given several times",
     )
     add_flags(sub.add_argument_group("training").add_argument, TrainingSettings)
+    add_flags(sub.add_argument_group("vocabulary").add_argument, VocabularySettings)
     add_model_flags(sub.add_argument_group("model").add_argument)
 
 
@@ -76,7 +79,8 @@ def train_command(options: argparse.Namespace) -> None:
     model = {"kind": settings.pop("model")} if "model" in settings else {}
     for table in CONFIGS:
         model |= given(options, table)
-    run = train(task, options.run, **settings, model=model)
+    vocabulary = given(options, VocabularySettings)
+    run = train(task, options.run, **settings, model=model, vocabulary=vocabulary)
     if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
         report(run)
 

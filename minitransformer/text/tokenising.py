@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 
 UNITS = ("words", "characters")
+BPE = "bpe"  # a unit of vocabularies alone: how a text is cut is learned, see byte_pairs.py
 
 # Where words and marks stand apart, as a rule. A mark that is in none of these has a space on both
 # sides.
@@ -79,7 +80,7 @@ def without_spacing(token: str) -> str:
 
 def check_unit(unit: str) -> None:
     if unit not in UNITS:
-        raise ValueError(f'the unit of a vocabulary is "words" or "characters", not {unit!r}')
+        raise ValueError(f'the unit of a text is "words" or "characters", not {unit!r}')
 
 
 def normalize(text: str) -> str:
@@ -93,7 +94,7 @@ def normalize(text: str) -> str:
 def _cut_words(text: str) -> list[str]:
     tokens, rule = [], SpacingRule()
     for part in text.split():
-        for i, piece in enumerate(_pieces(part)):
+        for i, piece in enumerate(word_pieces(part)):
             apart = i == 0 and bool(tokens)
             as_usual = rule.apart(piece) == apart
             tokens.append(piece if as_usual else (APART if apart else TOGETHER) + piece)
@@ -101,7 +102,7 @@ def _cut_words(text: str) -> list[str]:
     return tokens
 
 
-def _pieces(part: str) -> list[str]:
+def word_pieces(part: str) -> list[str]:
     """What stands between two spaces: a run of letters and digits is a word; any other character is
     a mark of its own."""
     pieces: list[str] = []

@@ -26,6 +26,7 @@ from ..fields import (
 )
 from ..models.config import SIZES
 from ..models.kinds import KINDS
+from ..text.vocabulary_settings import VocabularySettings
 
 KIND = "transformer"  # of the model, where nothing is said
 MODEL_DEFAULTS = {"dropout": 0.0}  # where a toy wants another model than the paper's
@@ -40,18 +41,30 @@ MODEL = Must(
 )
 
 
+VOCABULARY = Must(
+    "a dictionary, as {'unit': 'bpe', 'vocab_size': 4000}",
+    lambda value: isinstance(value, dict),
+    dict,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """What a training is made of, besides its task. All randomness comes from `seed`.
 
     `model` is a kind of model ("lstm"), or a dictionary of fields of its configuration, which may
-    have that kind too: {"kind": "lstm", "d_model": 48}. Raises ValueError for a value that makes no
+    have that kind too: {"kind": "lstm", "d_model": 48}. `vocabulary` is a dictionary of fields of
+    VocabularySettings: {"unit": "bpe", "vocab_size": 4000}. Raises ValueError for what makes no
     sense.
     """
 
     size: str = field(default="small", metadata=setting(one_of(SIZES), "of the model"))
     model: str | dict[str, Any] = field(  # each of its fields has a flag of its own
         default_factory=dict, metadata=setting(MODEL, "the kind of model", otherwise=KIND)
+    )
+    vocabulary: dict[str, Any] = field(  # each of its fields has a flag of its own
+        default_factory=dict,
+        metadata=setting(VOCABULARY, "what the vocabularies are made of", flag=False),
     )
     steps: int | None = field(
         default=None, metadata=setting(COUNT, "training steps", "what the task recommends")
@@ -106,6 +119,7 @@ class TrainingSettings:
             object.__setattr__(self, each.name, _plain(getattr(self, each.name)))
         check(self, "training")
         self._check_model()
+        VocabularySettings.of(self.vocabulary)  # complains at once
         self._check_bug()
         if self.lr is not None and self.lr_scale != 1:
             raise ValueError("training: give the learning rate as lr or as lr_scale, not as both")

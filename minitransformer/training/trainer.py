@@ -24,7 +24,8 @@ from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
 from ..streams import show
 from ..text.batching import POOL, Batch, Pair, shuffled_batches
 from ..text.showing import wrapped
-from ..text.vocabulary import vocabularies
+from ..text.vocabulary import encoded, vocabularies
+from ..text.vocabulary_settings import VocabularySettings
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
 from .parallel import Alone, run_workers, started_by_mpi
@@ -134,12 +135,18 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
 
 def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are given, over those that the task presets: of a dictionary, as `model`,
-    entry by entry. Fields of another kind of model than the preset's begin from nothing."""
+    entry by entry. Fields of another kind of model than the preset's begin from nothing, and so do
+    those of vocabularies of another unit."""
     settings = {**task.preset, **given}
     model, preset = settings.get("model"), task.preset.get("model")
     if isinstance(model, dict) and isinstance(preset, dict):
         same = model.get("kind", KIND) == preset.get("kind", KIND)
         settings["model"] = {**preset, **model} if same else model
+    vocabulary, preset = settings.get("vocabulary"), task.preset.get("vocabulary")
+    if isinstance(vocabulary, dict) and isinstance(preset, dict):
+        usual = preset.get("unit", task.unit)
+        same = vocabulary.get("unit", usual) == usual
+        settings["vocabulary"] = {**preset, **vocabulary} if same else vocabulary
     return settings
 
 
@@ -218,29 +225,36 @@ def _prepare(
     available = task.available("validation", settings.validation_examples)
     validation_texts = task.examples("validation", max(1, available), data_rng)
     shared = ties_languages(settings.fields.get("tie_embeddings"))
-    source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
+    wanted = VocabularySettings.of(settings.vocabulary)
+    source_vocab, target_vocab = vocabularies(texts, task.unit, shared, wanted)
+    pairs = encoded(texts, source_vocab, target_vocab)
+    validation_pairs = encoded(validation_texts, source_vocab, target_vocab)
+    longest, room = task.max_length, 0
+    if source_vocab.unit != task.unit:  # of other tokens only those are known that are seen here
+        longest = max(len(ids) for pair in pairs + validation_pairs for ids in pair)
+        room = max(longest // 4, task.max_length - longest)
     kind = KINDS[settings.kind]
     config = kind.config.of_size(
         settings.size,
         len(source_vocab),
         len(target_vocab),
-        **{**MODEL_DEFAULTS, "max_length": task.max_length + 1, **settings.fields},
+        **{**MODEL_DEFAULTS, "max_length": longest + room + 1, **settings.fields},
     )
     if getattr(config, "ties_languages", False) and source_vocab.tokens != target_vocab.tokens:
         raise ValueError(
             "tie_embeddings shares one matrix between both languages, so they need one vocabulary; "
             f'those of the task "{task.name}" have as many tokens, but not the same ones'
         )
-    if config.max_length <= task.max_length:
+    if config.max_length <= longest:
         raise ValueError(
             f"max_length {config.max_length} is too small: texts of the task "
-            f'"{task.name}" have up to {task.max_length} tokens, and need one position more, for '
+            f'"{task.name}" have up to {longest} tokens, and need one position more, for '
             "their end"
         )
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
-    return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
+    return run, pairs, validation_pairs, batch_rng
 
 
 def _give_own_randomness(model: Seq2Seq, seed: int, rank: int) -> None:

@@ -23,13 +23,15 @@ from minitransformer.fields import (
 )
 
 TABLES = [TrainingSettings, TransformerConfig]
-WITHOUT_FLAG = {"src_vocab_size", "tgt_vocab_size"}  # made of the data
+# Made of the data; and a table of its own, whose fields have flags.
+WITHOUT_FLAG = {"src_vocab_size", "tgt_vocab_size", "vocabulary"}
 tables = pytest.mark.parametrize("table", TABLES)
 
 EXAMPLES = {  # a value that differs from each default, and one that no check lets through
     int: (4, 0.5),
     float: (0.25, -1.0),
     bool: (True, "yes"),
+    dict: ({"unit": "bpe"}, 3),
 }
 
 
