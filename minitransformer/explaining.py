@@ -61,7 +61,6 @@ import minigrad as mg
 from .decoding.greedy import greedy_decode
 from .models.seq2seq import Seq2Seq, in_mode
 from .text.batching import make_batch, source_rows
-from .text.tokenising import without_spacing
 from .text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -146,4 +145,4 @@ def explain(
 
 
 def _tokens(vocabulary: Vocabulary, ids: np.ndarray) -> list[str]:
-    return [without_spacing(vocabulary.tokens[i]) for i in ids]
+    return [vocabulary.label(i) for i in ids]

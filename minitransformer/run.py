@@ -1,7 +1,7 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from . import tasks
 from .bugs.table import apply
 from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
 from .decoding.choosing import Decode, decoder
+from .decoding.copying import looked_at
 from .decoding.greedy import greedy_decode
 from .explaining import Explanation, explain
 from .files import append_line, write_whole
@@ -23,12 +24,15 @@ from .streams import show
 from .text.batching import source_rows
 from .text.reading import cleaned
 from .text.showing import sentence, shown, wrapped
-from .text.vocabulary import Vocabulary
+from .text.source import COPY, FAIL, Source, require_way
+from .text.specials import UNKNOWN
+from .text.tokenising import without_spacing
+from .text.vocabulary import Vocabulary, encoded
+from .text.vocabulary_settings import VocabularySettings
 
 T = TypeVar("T")
 
 TOGETHER = 200  # texts that are translated in one batch, at most
-NAMED = 5  # unknown words that an error names
 
 FIRST_KIND = "transformer"  # of the runs whose configuration does not say the kind of the model
 FORMAT = 1  # of the folder; raised when an older program could not read a newer one
@@ -47,10 +51,11 @@ class Run:
     target_vocab: Vocabulary
     settings: dict[str, Any]  # of the training
 
-    def encode_source(self, text: str) -> list[int]:
-        """The ids of a source text, which is `cleaned` first. Raises ValueError, with the reason in
-        a line, for what this model cannot read: nothing at all, unknown words, too many tokens, or
-        not what the task is about."""
+    def read(self, text: str, unknown: str | None = None) -> Source:
+        """A source text as the model reads it; it is `cleaned` first. Raises ValueError, with the
+        reason in a line, for what this model cannot read: nothing at all, too many tokens, what the
+        task is not about, or, where `unknown` is "fail", unknown words."""
+        fails = require_way(unknown or self.unknown) == FAIL
         text = cleaned(text)
         if not text:
             raise ValueError("the sentence is empty; give at least one word")
@@ -59,26 +64,47 @@ class Run:
             text = self.task.rewrite(text)
         except ValueError as error:
             raise ValueError(sentence(error)) from error
-        unknown = self.source_vocab.unknown(text)
-        if unknown:
-            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        source = Source(text, self.source_vocab.encode(text), self.source_vocab.unknown(text))
+        if source.unknown and fails:
             raise ValueError(
-                f"unknown to this model: {', '.join(repr(shown(each)) for each in unknown[:NAMED])}"
-                f"{more}. It knows {len(self.source_vocab)} {self.source_vocab.unit}, those of the "
-                f'task "{self.task.name}"'
+                f"{source.said()}. It knows {self.source_vocab.size}, those of the task "
+                f'"{self.task.name}"; unknown="copy" or "show" (--unknown) translates the rest'
             )
-        ids = self.source_vocab.encode(text)
         longest = self.model.config.max_length - 1  # the end token takes a position too
-        if len(ids) > longest:
+        if len(source.ids) > longest:
             raise ValueError(
-                f"the sentence has {len(ids)} tokens; this model has positions for {longest}"
+                f"the sentence has {len(source.ids)} tokens; this model has positions for {longest}"
             )
-        return ids
+        return source
+
+    def encode_source(self, text: str, unknown: str | None = None) -> list[int]:
+        """The ids of a source text, see `read`."""
+        return self.read(text, unknown).ids
+
+    @property
+    def unknown(self) -> str:
+        """What is done with unknown words where nothing is said: "copy" where the vocabularies
+        leave some out on purpose, "fail" where they have all that the task was made of."""
+        settings = VocabularySettings.of(self.settings.get("vocabulary", {}))
+        return COPY if settings.leave_out else FAIL
+
+    def text(self, ids: Sequence[int], source: Source, unknown: str | None = None) -> str:
+        """What the model wrote for this source, as text. With "copy" the source word that it
+        attends to most (see `looked_at`) stands where it wrote "<unknown>"; a model without
+        attention shows that."""
+        written = list(self.target_vocab.written(ids))
+        tokens = [self.target_vocab.tokens[i] for i in written]
+        if UNKNOWN in written and require_way(unknown or self.unknown) == COPY:
+            places = looked_at(self.model, source.ids, written)
+            words = self.source_vocab.tokenize(source.text)
+            for at, place in enumerate(places or []):
+                if written[at] == UNKNOWN:
+                    tokens[at] = without_spacing(words[place])
+        return self.target_vocab.join(tokens)
 
     def ids_of(self, texts: Iterable[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
         """Pairs of texts as pairs of id lists."""
-        encode_source, encode_target = self.source_vocab.encode, self.target_vocab.encode
-        return [(encode_source(source), encode_target(target)) for source, target in texts]
+        return encoded(texts, self.source_vocab, self.target_vocab)
 
     def translate(
         self,
@@ -89,15 +115,18 @@ class Run:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        unknown: str | None = None,
     ) -> list[str]:
         """The translation of each text, decoded greedily; with `beam`, a width, the best of a beam
         search (see `beam_search`); with `sample`, a generator, drawn by chance (see `sample`).
 
-        `texts` are strings, or lists of them. Raises ValueError as `encode_source`, for the first
-        text that the model cannot read, and for settings that make no sense.
+        `texts` are strings, or lists of them. `unknown` says what is done with words that the model
+        does not know: "copy", "show" or "fail", and by default what `run.unknown` says. Raises
+        ValueError as `read`, for the first text that the model cannot read, and for settings that
+        make no sense.
         """
         decode = decoder(beam, length_penalty, sample, temperature, top_k, top_p)
-        return list(without_errors(self.translate_each(_flat(texts), decode)))
+        return list(without_errors(self.translate_each(_flat(texts), decode, unknown)))
 
     def translations(
         self,
@@ -105,37 +134,50 @@ class Run:
         n_best: int = WIDTH,
         beam: int = WIDTH,
         length_penalty: float = LENGTH_PENALTY,
+        unknown: str | None = None,
     ) -> list[list[tuple[float, str]]]:
         """For each text the `n_best` translations that a beam search finds, the best first, each
         with its score (see `beam_search`). Raises ValueError as `translate`."""
         settings = BeamSettings(beam, length_penalty, n_best)
-        beams = self.decode_each(_flat(texts), lambda model, src: search(model, src, settings))
-        return [self.scored(found) for found in without_errors(beams)]
 
-    def scored(self, beam: Beam) -> list[tuple[float, str]]:
+        def decode(model: Seq2Seq, src: np.ndarray) -> list[Beam]:
+            return search(model, src, settings)
+
+        beams = without_errors(self.decode_each(_flat(texts), decode, unknown))
+        return [self.scored(found, source, unknown) for source, found in beams]
+
+    def scored(
+        self, beam: Beam, source: Source, unknown: str | None = None
+    ) -> list[tuple[float, str]]:
         """The score and the text of each hypothesis that a search has found, the best first."""
-        return [(h.score, self.target_vocab.decode(h.ids)) for h in beam.hypotheses()]
+        return [(h.score, self.text(h.ids, source, unknown)) for h in beam.hypotheses()]
 
     def translate_each(
-        self, texts: Iterable[str], decode: Decode = greedy_decode
+        self, texts: Iterable[str], decode: Decode = greedy_decode, unknown: str | None = None
     ) -> Iterator[str | ValueError]:
         """For each text its translation or, where the model cannot read it, the error that says
         why: one bad line costs no other. Texts are taken a batch at a time."""
-        for written in self.decode_each(texts, decode):
-            known = not isinstance(written, ValueError)
-            yield self.target_vocab.decode(written) if known else written
+        for result in self.decode_each(texts, decode, unknown):
+            if isinstance(result, ValueError):
+                yield result
+            else:
+                source, ids = result
+                yield self.text(ids, source, unknown)
 
     def decode_each(
-        self, texts: Iterable[str], decode: Callable[[Seq2Seq, np.ndarray], Iterable[T]]
-    ) -> Iterator[T | ValueError]:
-        """As `translate_each`, with what `decode(model, src)` makes of each text."""
+        self,
+        texts: Iterable[str],
+        decode: Callable[[Seq2Seq, np.ndarray], Iterable[T]],
+        unknown: str | None = None,
+    ) -> Iterator[tuple[Source, T] | ValueError]:
+        """As `translate_each`, with what was read and what `decode(model, src)` makes of it."""
         left = iter(texts)
         while some := list(islice(left, TOGETHER)):
-            read = [self._encoded_or_why_not(text) for text in some]
-            sources = [ids for ids in read if not isinstance(ids, ValueError)]
+            read = [self._read_or_why_not(text, unknown) for text in some]
+            sources = [source.ids for source in read if isinstance(source, Source)]
             decoded = iter(decode(self.model, source_rows(sources)) if sources else [])
-            for ids in read:
-                yield ids if isinstance(ids, ValueError) else next(decoded)
+            for source in read:
+                yield source if isinstance(source, ValueError) else (source, next(decoded))
 
     def explain(self, text: str) -> Explanation:
         """All that the model computes while it translates `text`, by the paper's names: a mapping
@@ -143,9 +185,10 @@ class Run:
         ids = self.encode_source(text)
         return explain(self.model, text, ids, self.source_vocab, self.target_vocab)
 
-    def _encoded_or_why_not(self, text: str) -> list[int] | ValueError:
+    def _read_or_why_not(self, text: str, unknown: str | None) -> Source | ValueError:
+        require_way(unknown or self.unknown)  # of all texts, and not a fault of this one
         try:
-            return self.encode_source(text)
+            return self.read(text, unknown)
         except ValueError as error:
             return error
 

@@ -3,7 +3,7 @@
 import argparse
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,15 +13,22 @@ from ..decoding.beam import WIDTH, Beam, BeamSettings, search
 from ..decoding.choosing import Decode, decoder
 from ..decoding.sampling import SamplingSettings
 from ..fields import add_flags, given
+from ..looking.attention_maps import attention_maps
 from ..looking.beam_tree import draw_tree, tree_text
+from ..looking.drawing import require_ending
+from ..models.seq2seq import Seq2Seq
 from ..run import Run, load, without_errors
 from ..text.reading import lines_of
+from ..text.source import WAYS, Source
 from .arguments import Parser, add_run, command, complain
+from .prompt import typed_lines
 
 OF_BEAM = ("length_penalty", "n_best", "show_tree", "tree")
 OF_SAMPLE = ("temperature", "top_k", "top_p", "seed")
 
-Said = Callable[[Run, int, Any], str]  # what is printed of a text's number and its decoding
+Decoding = Callable[[Seq2Seq, np.ndarray], Iterable[Any]]
+# What is printed of a text: its number, what was read of it, and its decoding.
+Said = Callable[[Run, int, Source, Any], str]
 
 
 def add_translate(commands: Any) -> None:
@@ -39,6 +46,8 @@ def add_translate(commands: Any) -> None:
         'minitransformer translate runs/reverse "abcdef" "jihg"',
         'minitransformer translate runs/numbers "nine hundred and fifty-four"',
         "minitransformer translate runs/numbers < numbers.txt",
+        "minitransformer translate runs/numbers --interactive",
+        'minitransformer translate runs/numbers "ninety-one" --attention ninety-one.svg',
         'minitransformer translate runs/numbers "ninety-one" --beam 4 --n-best 3',
         'minitransformer translate runs/numbers "ninety-one" --beam 3 --show-tree --tree beam.svg',
         'minitransformer translate runs/numbers "ninety-one" --sample --temperature 1.5 --seed 7',
@@ -46,6 +55,15 @@ def add_translate(commands: Any) -> None:
     add_run(sub)
     add = sub.add_argument
     add("texts", metavar="TEXT", nargs="*", help="what to translate (default: each line of input)")
+    add("--interactive", action="store_true", help="translate what is typed at a prompt")
+    add(
+        "--unknown",
+        choices=WAYS,
+        help="what the model has no word for: copy the source word that it looks at, show it as "
+        "<unknown>, or fail to translate the text (default: copy where the vocabulary leaves words "
+        "out, as with --vocab-size, else fail)",
+    )
+    add("--attention", metavar="FILE", help="draw what one text looks at: .svg, .png or .pdf")
     add_beam(sub)
     add_sampling(sub)
 
@@ -71,21 +89,56 @@ def add_sampling(sub: Parser) -> None:
 
 
 def translate_command(options: argparse.Namespace) -> int:
-    if not options.texts and sys.stdin is not None and sys.stdin.isatty():
-        raise ValueError('give a text to translate: minitransformer translate RUN "text"')
+    typed = options.interactive or bool(options.texts)
+    if not typed and sys.stdin is not None and sys.stdin.isatty():
+        raise ValueError(
+            'give a text to translate: minitransformer translate RUN "text", or --interactive'
+        )
     require_flags_that_go_together(options)
     decode, said = with_beam(options) if options.beam is not None else without_beam(options)
     run = load(options.run, options.task_file)
     if options.texts:
-        results = list(without_errors(run.decode_each(options.texts, decode)))
-        print("\n".join(said(run, i + 1, result) for i, result in enumerate(results)))
-        return 0
+        return translate_texts(run, options, decode, said)
+    if options.interactive:
+        return translate_typed(run, options, decode, said)
+    return translate_input(run, options, decode, said)
+
+
+def translate_texts(run: Run, options: argparse.Namespace, decode: Decoding, said: Said) -> int:
+    """Those that are arguments: all of them, or none."""
+    results = [*without_errors(run.decode_each(options.texts, decode, options.unknown))]
+    if options.attention is not None:
+        draw_attention(run, options.texts[0], options.attention)
+    for i, (source, _) in enumerate(results):
+        tell_unknown(source, f"text {i + 1}: " if len(results) > 1 else "")
+    print("\n".join(said(run, i + 1, *result) for i, result in enumerate(results)))
+    return 0
+
+
+def translate_typed(run: Run, options: argparse.Namespace, decode: Decoding, said: Said) -> int:
+    """What is typed at a prompt, each line at once. Ctrl-C ends that, as Ctrl-D does."""
+    try:
+        for i, line in enumerate(typed_lines()):
+            for result in run.decode_each([line], decode, options.unknown):
+                if isinstance(result, ValueError):
+                    complain(result)
+                else:
+                    tell_unknown(result[0])
+                    print(said(run, i + 1, *result), flush=True)
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def translate_input(run: Run, options: argparse.Namespace, decode: Decoding, said: Said) -> int:
+    """The lines of standard input, those together that are there together."""
     number, failed = 0, 0
     for lines in lines_of(standard_input()):
-        for result in run.decode_each(lines, decode):
+        for result in run.decode_each(lines, decode, options.unknown):
             number += 1
             if not isinstance(result, ValueError):
-                print(said(run, number, result))
+                tell_unknown(result[0], f"line {number}: ")
+                print(said(run, number, *result))
                 continue
             failed += 1
             complain(f"line {number}: {result}")
@@ -93,6 +146,20 @@ def translate_command(options: argparse.Namespace) -> int:
                 print()  # so that line 7 of the output still belongs to line 7 of the input
         sys.stdout.flush()
     return 1 if failed else 0
+
+
+def tell_unknown(source: Source, where: str = "") -> None:
+    """Say which words of a text the model does not know."""
+    if source.unknown:
+        complain(f"{where}{source.said()}")
+
+
+def draw_attention(run: Run, text: str, path: str) -> None:
+    """What the last kind of attention that the model has looks at."""
+    maps = attention_maps(run, text)
+    if not maps:
+        raise ValueError(f"the model of {run.folder} has no attention to draw")
+    list(maps.values())[-1].save(path)
 
 
 def require_flags_that_go_together(options: argparse.Namespace) -> None:
@@ -112,6 +179,17 @@ def require_flags_that_go_together(options: argparse.Namespace) -> None:
     if options.tree is not None and len(options.texts) != 1:
         many = len(options.texts) or "standard input"
         raise ValueError(f"--tree draws the search of one text: give one as argument, not {many}")
+    if options.interactive and options.texts:
+        raise ValueError("--interactive asks for texts: give none as argument, or leave it out")
+    if options.attention is not None:
+        require_ending(options.attention)
+        if len(options.texts) != 1:
+            many = len(options.texts) or "those of an input"
+            raise ValueError(f"--attention draws one text: give one as argument, not {many}")
+        if options.beam is not None or options.sample:
+            raise ValueError(
+                "--attention draws how a greedy translation is written: without --beam or --sample"
+            )
     if options.seed is not None and options.seed < 0:
         raise ValueError(f"--seed has to be at least 0, not {options.seed}")
 
@@ -121,8 +199,9 @@ def with_beam(options: argparse.Namespace) -> tuple[Callable[..., list[Beam]], S
     tree that has a file is drawn as well."""
     settings = BeamSettings(options.beam, **given(options, BeamSettings))
 
-    def said(run: Run, number: int, beam: Beam) -> str:
-        found, tokens = run.scored(beam), run.target_vocab.tokens
+    def said(run: Run, number: int, source: Source, beam: Beam) -> str:
+        found = run.scored(beam, source, options.unknown)
+        tokens = [run.target_vocab.label(i) for i in range(len(run.target_vocab))]
         if options.tree is not None:
             Path(options.tree).parent.mkdir(parents=True, exist_ok=True)
             draw_tree(beam, tokens).save(options.tree)
@@ -138,8 +217,8 @@ def with_beam(options: argparse.Namespace) -> tuple[Callable[..., list[Beam]], S
 def without_beam(options: argparse.Namespace) -> tuple[Decode, Said]:
     """Sampling or greedy decoding, and what is said of it: the translation."""
 
-    def said(run: Run, number: int, ids: list[int]) -> str:
-        return run.target_vocab.decode(ids)
+    def said(run: Run, number: int, source: Source, ids: list[int]) -> str:
+        return run.text(ids, source, options.unknown)
 
     rng = np.random.default_rng(options.seed or 0) if options.sample else None
     return decoder(rng=rng, **given(options, SamplingSettings)), said

@@ -80,3 +80,14 @@ def test_after_ctrl_c_the_bar_stands_there_once_and_no_line_is_broken(width, wor
     losses = [line for line in lines if line.startswith("step ")]
     assert len(losses) >= 2 and all(re.search(r"%( *\^C)?$", line) for line in losses)
     assert any(line.startswith("Stopped by Ctrl-C") for line in lines)
+
+
+@pytest.mark.parametrize("keys", [b"abc\r\r", b"abc\r\x04", b"\x03"], ids=repr)
+def test_a_prompt_translates_what_is_typed_and_ends_when_it_is_told_to(keys, trained):
+    status, shown = at_a_terminal(
+        80, "translate", trained.folder, "--interactive", press=keys, after=b"> "
+    )
+    assert status == 0
+    typed = keys.startswith(b"abc")
+    assert (f"\n{trained.translate('abc')[0]}\r\n> " in shown) == typed
+    assert "Traceback" not in shown and shown.endswith("\n")

@@ -96,7 +96,7 @@ def test_show_tree_prints_the_tree_of_each_search_before_its_translation(command
         src = source_rows([trained.encode_source(text)])
         (beam,) = search(trained.model, src, settings)
         lines = tree_text(beam, trained.target_vocab.tokens).splitlines()
-        right += [*lines, "", trained.scored(beam)[0][1], ""]
+        right += [*lines, "", trained.scored(beam, trained.read(text))[0][1], ""]
     flags = ["--beam=3", "--length-penalty=1", "--show-tree"]
     assert command("translate", trained.folder, "abc", "dd", *flags) == (0, right, [])
 
