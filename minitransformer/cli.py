@@ -15,6 +15,7 @@ from .commands.step import add_step
 from .commands.tasks import add_tasks
 from .commands.train import add_train
 from .commands.translate import add_translate
+from .commands.vocab import add_vocab
 from .commands.weights import add_export, add_import
 from .streams import is_full, prepare_streams, reason, settle_streams, show
 
@@ -60,6 +61,7 @@ def parser() -> Parser:
         add_train,
         add_translate,
         add_evaluate,
+        add_vocab,
         add_check,
         add_attention,
         add_graph,

@@ -24,6 +24,7 @@ COMMANDS = [
     "train",
     "translate",
     "evaluate",
+    "vocab",
     "attention",
     "graph",
     "step",
