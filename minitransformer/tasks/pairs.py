@@ -130,7 +130,7 @@ class Pairs(Task):
         languages = (self.source, self.target) if self.source else None
         bad = dropped if self.skip_bad else None
         pairs = read_pairs(self.file, languages, bad) if self.file else sample_pairs()
-        yield from (pair[::-1] for pair in pairs) if self.reverse else pairs
+        return ((target, source) for source, target in pairs) if self.reverse else pairs
 
     def _hold_checksum(self) -> None:
         found = checksum(self.file)
@@ -171,7 +171,8 @@ class Pairs(Task):
         """So many different examples, or all where there are fewer: each pair is learned from."""
         return rng.permutation(self._members[split])[:count].tolist()
 
-    _draw_different = _draw
+    def _draw_different(self, split: str, count: int, rng: np.random.Generator) -> list[int]:
+        return self._draw(split, count, rng)
 
 
 def sample_pairs() -> Iterator[Pair]:

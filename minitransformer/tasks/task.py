@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -117,7 +117,7 @@ class Task:
                 listed.add(str(example))
                 yield example
 
-    def _draw(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+    def _draw(self, split: str, count: int, rng: np.random.Generator) -> Sequence[Hashable]:
         drawn, misses = [], 0
         while len(drawn) < count:
             example = self.sample(rng)
@@ -133,7 +133,9 @@ class Task:
                 )
         return drawn
 
-    def _draw_different(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+    def _draw_different(
+        self, split: str, count: int, rng: np.random.Generator
+    ) -> Sequence[Hashable]:
         drawn, misses = {}, 0
         while len(drawn) < count and misses < PATIENCE:
             example = self.sample(rng)

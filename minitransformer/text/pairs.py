@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from .pairs_file import BLOCK, LONGEST_LINE, lines_of_file
+from .pairs_file import BLOCK, LONGEST_LINE, lines_of_file, open_file
 from .reading import cleaned
 from .showing import shown
 
@@ -65,10 +65,11 @@ def paths_of(file: str) -> list[Path]:
 
 
 def checksum(file: str) -> str:
-    """The SHA-256 of a file, or of two aligned ones after one another."""
+    """The SHA-256 of a file, or of two aligned ones after one another. Raises OSError, with a
+    sentence, where one cannot be read."""
     digest = hashlib.sha256()
     for path in paths_of(file):
-        with open(path, "rb") as opened:
+        with open_file(path) as opened:
             while block := opened.read(BLOCK):
                 digest.update(block)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""A file of sentence pairs as lines of bytes: a text, or the one text in a zip, read as a stream."""
+"""A file of sentence pairs as a stream of lines: a text, or the one text in a zip."""
 
 import io
 import struct
@@ -37,14 +37,11 @@ STRANGERS = (
 def lines_of_file(path: Path) -> Iterator[bytes]:
     """The lines of a text, without their ends, one at a time; of a zip those of the text in it.
 
-    A line ends at "\\n" or "\\r\\n" and nowhere else. Raises OSError or ValueError, with a sentence,
-    for what is no such file, also where that is seen only while it is read.
+    A line ends at "\\n" or "\\r\\n" and nowhere else; one that is far too long is cut. Raises
+    OSError or ValueError, with a sentence, for what is no such file, also where that shows late.
     """
-    if not path.is_file():
-        what = "is no file" if path.exists() else "is not there"
-        raise FileNotFoundError(f"the file of sentence pairs {path} {what}")
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             if not file.peek(4).startswith(ZIP):
                 yield from lines_of_stream(file, str(path))
                 return
@@ -57,6 +54,15 @@ def lines_of_file(path: Path) -> Iterator[bytes]:
         raise ValueError(
             f"{path} is a damaged zip, perhaps of a download that broke off ({error}): get it again"
         ) from error
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """The file, to be read as bytes. Raises OSError, with a sentence, where it cannot be."""
+    if not path.is_file():
+        what = "is no file" if path.exists() else "is not there"
+        raise FileNotFoundError(f"the file of sentence pairs {path} {what}")
+    try:
+        return open(path, "rb")
     except OSError as error:
         raise type(error)(f"{path} cannot be read: {error.strerror or error}") from error
 
