@@ -79,12 +79,17 @@ def the_text(archive: ZipFile, name: str) -> ZipInfo:
     (text,) = texts
     if text.flag_bits & 1:
         raise ValueError(f"{name} is encrypted: unpack it with its password, and name the text")
-    if text.file_size > max(HARMLESS, MOST_TIMES * text.compress_size):
-        raise ValueError(
-            f"{name} would unpack to {text.file_size:,} bytes from {text.compress_size:,}: that is "
-            "a zip bomb, and no text"
-        )
+    require_harmless(text, name)
     return text
+
+
+def require_harmless(member: ZipInfo, name: str) -> None:
+    """Raise ValueError for a part of a zip that was made to fill a disk or a memory."""
+    if member.file_size > max(HARMLESS, MOST_TIMES * member.compress_size):
+        raise ValueError(
+            f"{name} would unpack to {member.file_size:,} bytes from {member.compress_size:,}: "
+            "that is a zip bomb, and no text"
+        )
 
 
 def _may_be_sentences(name: str) -> bool:
