@@ -91,7 +91,7 @@ def fetch(
         _download(address, part, timeout, most)
         with open(part, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        if sha256 not in (None, found):
+        if sha256 is not None and sha256.lower() != found:
             raise ValueError(f"{address} has the SHA-256 {found}, and not the one that you gave")
         terms = _terms_of_whole_zip(part, address)
     except ValueError:
@@ -102,16 +102,16 @@ def fetch(
     return Fetched(path, found, terms)
 
 
-class _Redirects(HTTPRedirectHandler):
+class Redirects(HTTPRedirectHandler):
     """Only to another address of the web, and never from a protected one to one that is not."""
 
-    def redirect_request(self, req: Request, *args: Any) -> Request | None:
-        to = str(args[-1])
-        if not to.startswith(
-            "https:" if req.full_url.startswith("https:") else ("https:", "http:")
-        ):
-            raise URLError(f"it leads on to {shown(to)}, which is not as safe")
-        return super().redirect_request(req, *args)
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        safe = req.full_url.startswith("https:")
+        if not newurl.startswith(("https:",) if safe else ("https:", "http:")):
+            raise URLError(f"it leads on to {shown(newurl)}, which is not as safe")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _download(address: str, part: Path, timeout: float, most: int) -> None:
@@ -121,7 +121,7 @@ def _download(address: str, part: Path, timeout: float, most: int) -> None:
     if begun:
         request.add_header("Range", f"bytes={begun}-")
     try:
-        with build_opener(_Redirects).open(request, timeout=timeout) as answer:
+        with build_opener(Redirects).open(request, timeout=timeout) as answer:
             if answer.status != 206:  # all of it, whatever was asked for
                 begun = 0
             elif not answer.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
@@ -139,7 +139,9 @@ def _download(address: str, part: Path, timeout: float, most: int) -> None:
             part.unlink()
             return _download(address, part, timeout, most)
         there = " (the pairs there are: " + SITE + ")" if error.code == 404 else ""
-        raise OSError(f"{address} answers {error.code} {shown(str(error.reason))}{there}") from None
+        raise OSError(
+            f"{address} answers {error.code} {shown(str(error.reason), 200)}{there}"
+        ) from None
     except TimeoutError:
         raise TimeoutError(
             f"{address}: nothing came for {timeout:g} seconds{_kept(part)}"
