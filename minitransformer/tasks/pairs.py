@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
+from ..streams import is_terminal
 from ..text.pairs import Pair, checksum, kept_pairs, read_pairs
 from ..text.tokenising import tokenize
 from .pairs_sample import SAMPLE
@@ -23,6 +26,15 @@ class Data(NamedTuple):
     pairs: list[Pair]
     splits: list[str]
     dropped: Counter[str]
+
+
+class ReadingBar(tqdm):
+    """Counts the pairs that are read, where that takes long and somebody watches."""
+
+    monitor_interval = 0  # no thread: workers are forked from this process later
+
+    def __init__(self, pairs: Iterable[Pair], disable: bool):
+        super().__init__(pairs, unit=" pairs", delay=5, leave=False, disable=disable)
 
 
 @register
@@ -61,14 +73,14 @@ class Pairs(Task):
         lines, `reverse` exchanges the sides after that. Kept are at most `most` pairs of so many
         words. `sha256` is that of the file, which is filled in when it is read, and held then."""
         self.file = str(file)
-        self.reverse = whole_number("reverse", int(reverse), 0, 1)
+        self.reverse = yes_or_no("reverse", reverse)
         self.source, self.target = str(source), str(target)
         if bool(source) != bool(target):
             raise ValueError('give both "source" and "target", or neither: source=en and target=fr')
         self.longest_source = whole_number("longest_source", longest_source, 1, 1000)
         self.longest_target = whole_number("longest_target", longest_target, 1, 1000)
         self.most = whole_number("most", most, 1, 10**9)
-        self.skip_bad = whole_number("skip_bad", int(skip_bad), 0, 1)
+        self.skip_bad = yes_or_no("skip_bad", skip_bad)
         self.sha256 = str(sha256)
         self.lazy = bool(file)
 
@@ -91,10 +103,8 @@ class Pairs(Task):
     def report(self) -> str:
         """What was read, what was left out and why, and how the rest is split."""
         pairs, splits, dropped = self.data
-        why = "".join(f", {count:,} {reason}" for reason, count in dropped.most_common())
         share = ", ".join(f"{splits.count(split):,} for {split}" for split in SPLITS)
-        left_out = f"; left out: {dropped.total():,} ({why[2:]})" if dropped else ""
-        return f"{self._file_said}: {len(pairs):,} pairs, {share}{left_out}"
+        return f"{self._file_said}: {len(pairs):,} pairs, {share}{left_out(dropped)}"
 
     @cached_property
     def max_length(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -114,14 +124,14 @@ class Pairs(Task):
             self._hold_checksum()
         dropped: Counter[str] = Counter()
         longest = self.longest_source, self.longest_target
-        pairs = kept_pairs(self._read(dropped), longest, self.most, dropped)
+        with ReadingBar(self._read(dropped), disable=not is_terminal(sys.stderr)) as read:
+            pairs = kept_pairs(read, longest, self.most, dropped)
         data = Data(pairs, splits_of(pairs), dropped)
         for split in SPLITS:
             if split not in data.splits:
                 raise ValueError(
-                    f"{self._file_said} has too few pairs that can be used, {len(pairs)}: none is "
-                    f"for {split}, to which about one sentence in {20 if split != 'train' else 1} "
-                    f"falls; some hundreds are needed. Left out: {dict(dropped) or 'nothing'}"
+                    f"{self._file_said}: {len(pairs):,} pairs are too few, for none falls to "
+                    f"{split}; some hundreds are needed{left_out(dropped)}"
                 )
         return data
 
@@ -173,6 +183,17 @@ class Pairs(Task):
 
     def _draw_different(self, split: str, count: int, rng: np.random.Generator) -> list[int]:
         return self._draw(split, count, rng)
+
+
+def left_out(dropped: Counter[str]) -> str:
+    """The end of a sentence: "; left out: 44 (40 too long, 4 duplicates)", or nothing."""
+    why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
+    return f"; left out: {dropped.total():,} ({why})" if dropped else ""
+
+
+def yes_or_no(option: str, value: int) -> int:
+    """The value of an option that is 1 or 0; True and False are these."""
+    return whole_number(option, int(value) if isinstance(value, bool) else value, 0, 1)
 
 
 def sample_pairs() -> Iterator[Pair]:

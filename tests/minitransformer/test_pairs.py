@@ -192,6 +192,7 @@ def test_max_length_is_the_longest_text_in_tokens(file):
     "options, sentence",
     [
         ({"reverse": 2}, '"reverse" is a whole number from 0 to 1, not 2'),
+        ({"skip_bad": "yes"}, "\"skip_bad\" is a whole number from 0 to 1, not 'yes'"),
         ({"longest_source": 0}, '"longest_source" is a whole number from 1'),
         ({"source": "en"}, 'give both "source" and "target", or neither'),
         ({"longest": 7}, 'no option "longest"'),
@@ -206,7 +207,7 @@ def test_a_wrong_option_is_refused_before_the_file_is_read(options, sentence):
 def test_too_few_pairs_are_said_in_a_sentence(content, file):
     file.write_text(content)
     task = tasks.get("pairs", file=str(file), longest_source=2)
-    with pytest.raises(ValueError, match="fra.txt has too few pairs that can be used, [03]: none"):
+    with pytest.raises(ValueError, match="fra.txt: [03] pairs are too few, for none falls to"):
         task.examples("train", 1, rng())
 
 
