@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from .reading import MOST
 from .showing import shown
@@ -76,15 +76,19 @@ def the_text(archive: ZipFile, name: str) -> ZipInfo:
         which = "holds several texts" if texts else "holds no text of sentence pairs"
         held = ", ".join(shown(each.filename) for each in (texts or files)[:5]) or "nothing"
         raise ValueError(f"{name} {which} ({held}): unpack it, and name the file that is meant")
-    (text,) = texts
-    if text.flag_bits & 1:
-        raise ValueError(f"{name} is encrypted: unpack it with its password, and name the text")
-    require_harmless(text, name)
-    return text
+    require_harmless(texts[0], name)
+    return texts[0]
 
 
 def require_harmless(member: ZipInfo, name: str) -> None:
-    """Raise ValueError for a part of a zip that was made to fill a disk or a memory."""
+    """Raise ValueError for a part of a zip that cannot be unpacked here, or was made to fill a disk
+    or a memory."""
+    if member.flag_bits & 1:
+        raise ValueError(f"{name} is encrypted: unpack it with its password, and name the text")
+    if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ValueError(
+            f"{name} is packed in a rare way, or damaged: unpack it, and name the text"
+        )
     if member.file_size > max(HARMLESS, MOST_TIMES * member.compress_size):
         raise ValueError(
             f"{name} would unpack to {member.file_size:,} bytes from {member.compress_size:,}: "
@@ -112,9 +116,10 @@ def lines_of_stream(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
 
 
 def _require_text(beginning: bytes, name: str) -> None:
-    plain = beginning.removeprefix(UTF_8_MARK).lstrip().lower()
-    if not plain:
+    beginning = beginning.removeprefix(UTF_8_MARK)
+    if not beginning:
         raise ValueError(f"{name} is empty")
+    plain = beginning.lstrip().lower()
     for starts, what in STRANGERS:
         if plain.startswith(starts):
             raise ValueError(f"{name} {what}")

@@ -203,7 +203,7 @@ def test_a_wrong_option_is_refused_before_the_file_is_read(options, sentence):
         tasks.get("pairs", file="nowhere.txt", **options)
 
 
-@pytest.mark.parametrize("content", [lines_of(range(3)), "a b c d\tx\n"])
+@pytest.mark.parametrize("content", [lines_of(range(3)), "a b c d\tx\n", "\n \n"])
 def test_too_few_pairs_are_said_in_a_sentence(content, file):
     file.write_text(content)
     task = tasks.get("pairs", file=str(file), longest_source=2)
