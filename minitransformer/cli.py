@@ -9,6 +9,7 @@ from .commands.attention import add_attention
 from .commands.bugs import add_bugs
 from .commands.check import add_check
 from .commands.evaluate import add_evaluate
+from .commands.fetch import add_fetch
 from .commands.graph import add_graph
 from .commands.race import add_race
 from .commands.step import add_step
@@ -70,6 +71,7 @@ def parser() -> Parser:
         add_export,
         add_import,
         add_tasks,
+        add_fetch,
         add_bugs,
     ):
         add_command(commands)

@@ -32,7 +32,8 @@ ROOMS = {
         *("drawing", "terminal", "step", "__init__"),
     ),
     "minitransformer": (
-        *("files", "fields", "text", "streams", "models", "bugs", "tasks", "decoding"),
+        *("files", "fields", "text", "streams", "fetching"),
+        *("models", "bugs", "tasks", "decoding"),
         *("explaining", "run", "looking"),
         *("training", "lab", "commands", "cli", "__init__", "__main__"),
     ),

@@ -32,7 +32,8 @@ def get(name: str, /, **options: Any) -> Task:
         if option not in known:
             raise ValueError(f'the task "{name}" has no option "{option}", {_only(known, option)}')
     made = task(**options)
-    check_made(made)
+    if not made.lazy:
+        check_made(made)
     return made
 
 

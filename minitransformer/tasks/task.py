@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,6 +35,9 @@ class Task:
     expect: str = ""  # what such a training comes to, in words
     # Settings of the training, as `train` takes them, that suit this task better than the usual.
     preset: Mapping[str, Any] = {}
+    # Whether its examples come from a file or the like, which is read only when they are asked for:
+    # such a task is not looked at when it is made.
+    lazy: bool = False
     # Further splits that are tried apart, as a kind of example that training never has: what each
     # holds, by its name.
     apart: Mapping[str, str] = {}
@@ -70,6 +73,10 @@ class Task:
     def references(self, source: str, target: str) -> list[str]:
         """All the targets that are right for a source, of which `target` is one."""
         return [target]
+
+    def report(self) -> str:
+        """What a person should know of its data before a training begins, as what was left out."""
+        return ""
 
     def options(self) -> dict:
         """The constructor's arguments: `get(task.name, **task.options())` is this task again."""
@@ -110,7 +117,7 @@ class Task:
                 listed.add(str(example))
                 yield example
 
-    def _draw(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+    def _draw(self, split: str, count: int, rng: np.random.Generator) -> Sequence[Hashable]:
         drawn, misses = [], 0
         while len(drawn) < count:
             example = self.sample(rng)
@@ -126,7 +133,9 @@ class Task:
                 )
         return drawn
 
-    def _draw_different(self, split: str, count: int, rng: np.random.Generator) -> list[Hashable]:
+    def _draw_different(
+        self, split: str, count: int, rng: np.random.Generator
+    ) -> Sequence[Hashable]:
         drawn, misses = {}, 0
         while len(drawn) < count and misses < PATIENCE:
             example = self.sample(rng)

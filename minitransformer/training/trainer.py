@@ -101,6 +101,8 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
             first = group.rank == 0
             mine = claims.enter_context(_claimed(folder, task)) if first else Path()
             run, pairs, validation_pairs, rng = _prepare(task, group.of_first(mine), settings)
+            if first and not settings.quiet and (said := task.report()):
+                show(wrapped(said, indent="  "))
 
             def work(group: Alone) -> None:
                 learn(run, settings, pairs, validation_pairs, rng, group)
