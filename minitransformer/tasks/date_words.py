@@ -152,7 +152,9 @@ def read(text: str, languages: Iterable[Language]) -> tuple[date, list[Language]
 
 def nearest(text: str, spellings: Iterable[str]) -> str:
     """The spelling that is most like a text."""
-    return max(spellings, key=lambda each: SequenceMatcher(None, each.lower(), text.lower()).ratio())
+    return max(
+        spellings, key=lambda each: SequenceMatcher(None, each.lower(), text.lower()).ratio()
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -34,6 +34,8 @@ class Dates(Task):
     summary = "written dates to ISO 8601: Thursday, March 3, 2022 to 2022-03-03; or to French"
     unit = "characters"
     how_many = "73,049 days in 17 forms of English, French and German"
+    how_long = "a minute; to French, two"
+    expect = "all but one in 10,000 held-out examples right"
 
     def __init__(self, to: str = "iso"):
         if to not in ("iso", "fr"):

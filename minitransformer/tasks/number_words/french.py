@@ -3,7 +3,7 @@
 In the spelling from before 1990, in which hyphens stand only below a hundred, and none around "et".
 A region says how 70, 80 and 90 are called: "fr" of France counts by twenties; "be" of Belgium has
 septante and nonante, but quatre-vingts; "ch" of Switzerland has huitante too, as it is said in
-Vaud, Valais and Fribourg (in Geneva, Neuchâtel and the Jura it is quatre-vingts, as in Belgium).
+Vaud, Valais and Fribourg, while other cantons say quatre-vingts.
 """
 
 import re
@@ -51,14 +51,18 @@ def parse(text: str) -> int:
     known = {"mille", *(word for group in _groups() for word in group.split())}
     for word in words:
         if re.fullmatch("millions?|milliards?", word):
-            raise ValueError(f'"{shown(text)}" is outside 0 to 999999, the range there are words for')
+            raise ValueError(
+                f'"{shown(text)}" is outside 0 to 999999, the range there are words for'
+            )
         if word not in known:
             raise ValueError(f'"{shown(word)}" is not a word of a French number')
     before, mille, after = map(str.strip, f" {' '.join(words)} ".partition(" mille "))
     wrong = mille and before == "un"
     number = None if wrong else of_groups(before, mille, after, _groups(), _groups())
     if number is None:
-        raise ValueError(f'"{shown(text)}" is not a number in French words, such as "{write(1234)}"')
+        raise ValueError(
+            f'"{shown(text)}" is not a number in French words, such as "{write(1234)}"'
+        )
     return number
 
 

@@ -43,7 +43,9 @@ def parse(text: str) -> int:
     after = after.removeprefix("und") or after
     number = of_groups(before, tausend, after, _groups(), _ends())
     if number is None:
-        raise ValueError(f'"{shown(text)}" is not a number in German words, such as "{write(1234)}"')
+        raise ValueError(
+            f'"{shown(text)}" is not a number in German words, such as "{write(1234)}"'
+        )
     return number
 
 
