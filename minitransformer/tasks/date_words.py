@@ -171,8 +171,7 @@ def _parts(text: str, language: Language) -> dict[str, int]:
     kinds = "".join(value[0] if value else "?" for value in values)
     if not re.fullmatch(language.order, kinds):
         return {}
-    in_digits = "dd" in kinds
-    if in_digits and not re.search(r"[0-9]\.\s?[0-9]+\.\s?[0-9]", text):
+    if "dd" in kinds and not re.search(r"[0-9]\.\s?[0-9]+\.\s?[0-9]", text):
         return {}
     kinds = kinds.replace("dd", "dm")
     return {kind: value[1] for kind, value in zip(kinds, values) if value}
@@ -208,11 +207,11 @@ def _reason(text: str, languages: Sequence[Language]) -> str:
             f'"{shown(text)}" is not certain: 3/4/2022 may be the third of April or the fourth of '
             f"March, so write the month as a word, as in {such}"
         )
-    words = _words(text)
-    if words and re.fullmatch("['’]?[0-9]{2}", words[-1]) and len(words) > 2:
+    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return f'"{text}" is in the form of ISO 8601 and not in {names}; write it as in {such}'
+    if re.search("[0-9].*[^0-9][0-9]{2}$", text):
         return f'the year of "{shown(text)}" has two digits; write all four, as in {such}'
-    for word in words:
-        known = [each for each in languages if each.value(word) or word in each.fillers]
-        if not known:
+    for word in _words(text):
+        if not any(each.value(word) or word in each.fillers for each in languages):
             return f'"{shown(word)}" is no part of a date in {names}, such as {such}'
     return f'"{shown(text)}" is no date as it is written in {names}, such as {such}'

@@ -1,7 +1,7 @@
 """Dates as people write them, in three languages, to the one form that computers sort by.
 
 The model has to learn which number is the day, what the months are called, and to read over what
-does not matter; or, from English to French, that the first of a month is counted and no other day.
+does not matter; or, from English to French, that only the first of a month has an ordinal number.
 """
 
 from collections.abc import Hashable, Iterator
