@@ -35,7 +35,7 @@ class Dates(Task):
     unit = "characters"
     how_many = "73,049 days in 17 forms of English, French and German"
     how_long = "a minute; to French, two"
-    expect = "all but one in 10,000 held-out examples right"
+    expect = "99.99% of held-out examples right"
 
     def __init__(self, to: str = "iso"):
         if to not in ("iso", "fr"):

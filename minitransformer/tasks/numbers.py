@@ -30,7 +30,7 @@ class Numbers(Task):
     summary = "number words in English, French, German: twenty-one to vingt et un"
     unit = "words"
     how_many = "a million, between any two of the languages"
-    how_long = "two minutes"
+    how_long = "two minutes; with German, four"
     expect = "all of 1,000 held-out examples right"
     apart = {"unseen": "numbers with thousands that training never has, as 25 in 25,304"}
 
