@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minitransformer.tasks.number_words import english, french
+from minitransformer.tasks.number_words.english import write as english
+from minitransformer.tasks.number_words.french import write as french
 from minitransformer.text.specials import END, PAD, START, UNKNOWN
 from minitransformer.text.tokenising import join, join_words, normalize, tokenize
 from minitransformer.text.vocabulary import Vocabulary, vocabularies
