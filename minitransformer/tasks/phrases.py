@@ -32,10 +32,10 @@ class Phrases(Task):
     summary = "English sentences to French, from a grammar: agreement, elision, word order"
     unit = "words"
     max_length = 40
-    steps = 6_000
+    steps = 3_000
     apart = {"unseen": "adjective-noun pairs that never occur together in training, though each does"}
     how_many = "hundreds of millions"
-    preset = {"batch_size": 64, "train_examples": 150_000, "lr": 0.003}
+    preset = {"batch_size": 64, "train_examples": 80_000, "lr": 0.003}
 
     def sample(self, rng: np.random.Generator) -> Sentence:
         return Chooser(rng).sentence()

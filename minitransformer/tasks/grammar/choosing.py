@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import permutations
 from typing import TypeVar
 
 import numpy as np
@@ -108,18 +109,17 @@ class Chooser:
             nouns = _both(first, then)
             if nouns:
                 break
-        tenses = ("present", "future") if first == "have" else ("present", "past", "future")
+        tenses = ("future",) if first == "have" else ("past", "future")
+        if then != "read":  # which would have to be "is reading"
+            tenses = ("present", *tenses)
         tense = self.one(tenses)
         subject = self.people()
         thing = self.phrase(self.one(nouns), indefinite=0.6, counted=True)
-        continuous = tense == "present" and then == "read"
         return Sentence(
             "statement",
             Clause(subject, first, tense, object=thing),
             "and",
-            Clause(
-                _again(subject), then, tense, object=_pronoun_of(thing), progressive=continuous
-            ),
+            Clause(_again(subject), then, tense, object=_pronoun_of(thing)),
         )
 
     def reason(self) -> Sentence:
@@ -132,20 +132,18 @@ class Chooser:
                 break
         # Not "the girls love the dogs because they": one would not know who.
         subject = self.people(plural=False)
-        thing = self.definite(noun) if VERBS[verb].state else self.phrase(noun, indefinite=0.3)
+        # Nor "she buys a bad orange because it is good".
+        thing = self.phrase(noun, indefinite=0.0 if VERBS[verb].state else 0.3, adjective=0.0)
         tense = "present" if VERBS[verb].state or self.chance(0.6) else "past"
         because = Clause(_pronoun_of(thing), "be", tense, adjective=self.one(reasons))
         return Sentence("statement", Clause(subject, verb, tense, object=thing), "because", because)
 
     def comparison(self) -> Sentence:
         """The house is old and it is big; the soup is not hot, but it is good."""
-        noun = self.one([each for each in NOUNS if len(SAID_OF[each]) > 1])
+        contrast = self.chance(0.5)
+        noun, first, second = self.one(_two_said(contrast))
         subject = self.definite(noun, adjective=0.0)
         tense = "past" if self.chance(0.25) else "present"
-        first, second = self.one(SAID_OF[noun]), self.one(SAID_OF[noun])
-        contrast = self.chance(0.5)
-        while second == first or (not contrast and not _agree(first, second)):
-            first, second = self.one(SAID_OF[noun]), self.one(SAID_OF[noun])
         return Sentence(
             "statement",
             Clause(subject, "be", tense, "not" if contrast else "", adjective=first),
@@ -195,7 +193,7 @@ class Chooser:
             adjective = self.one(SAID_OF["man"])
             return Clause(Pronoun(subject), "be", tense, polarity, adjective=adjective)
         noun = self.one([each for each in NOUNS if SAID_OF[each]])
-        subject, adjective = self.definite(noun), self.one(SAID_OF[noun])
+        subject, adjective = self.definite(noun, adjective=0.0), self.one(SAID_OF[noun])
         return Clause(subject, "be", tense, polarity, adjective=adjective)
 
     def action(self, asks: bool = False, who: Pronoun | None = None) -> Clause:
@@ -218,7 +216,7 @@ class Chooser:
         thing = self.object(things, subject, verb, doubtful=asks or bool(polarity))
         if isinstance(thing, Phrase) and polarity:
             thing = self.denied(thing)
-        place = self.aim(verb, things)
+        place = self.aim(verb, things, subject)
         return Clause(
             subject, name, tense, polarity, thing, "", place, frequency, time, progressive
         )
@@ -231,7 +229,8 @@ class Chooser:
 
     def tense(self, verb: Verb) -> str:
         if verb.state:
-            return "present" if self.chance(0.8) else "future"
+            lasting = verb.infinitive in ("aimer", "connaître")
+            return "present" if lasting or self.chance(0.75) else "future"
         return self.one(("present", "present", "present", "past", "past", "future", "going"))
 
     def time(self, tense: str, progressive: bool, short: bool) -> str:
@@ -281,14 +280,17 @@ class Chooser:
             return self.definite(noun, adjective=0.4)
         return self.phrase(noun, indefinite=0.55, counted=not doubtful)
 
-    def aim(self, verb: Verb, things: str) -> tuple[str, Phrase] | None:
+    def aim(
+        self, verb: Verb, things: str, subject: Phrase | Pronoun
+    ) -> tuple[str, Phrase] | None:
         """Where to, whom to; of what needs no aim, where it happens."""
         if verb.preposition == "to" and verb.infinitive != "aller":
             return "to", self.definite(self.one(those("person kin")), adjective=0.2)
         if verb.preposition in ("to", "at", "from"):
             return verb.preposition, self.place(self.one(those(DESTINATIONS)))
         if verb.preposition == "in" or (not things and verb.etre is False and self.chance(0.4)):
-            return "in", self.place(self.one(those("home place -hangar")))
+            kind = NOUNS[subject.noun].kind if subject.noun else "person"
+            return "in", self.place(self.one(place_of("in", kind)))
         return None
 
     def place(self, noun: str) -> Phrase:
@@ -296,8 +298,9 @@ class Chooser:
 
     def spot(self, noun: str) -> tuple[str, Phrase]:
         """A preposition and a place where such a thing can be."""
-        preposition = self.one(places_for(NOUNS[noun]))
-        there = self.one([each for each in place_of(preposition, NOUNS[noun]) if each != noun])
+        preposition = self.one(places_for(NOUNS[noun].kind))
+        places = place_of(preposition, NOUNS[noun].kind)
+        there = self.one([each for each in places if each != noun])
         if preposition == "near" and NOUNS[there].plural and self.chance(0.3):
             return preposition, Phrase("the", there, True)
         return preposition, self.place(there)
@@ -390,6 +393,17 @@ def _reasons(verb: str, noun: str) -> tuple[str, ...]:
         return tuple(each for each in SAID_OF[noun] if each in ("tired", "sick", "old", "sad"))
     pleases = verb in PLEASED
     return tuple(each for each in SAID_OF[noun] if ADJECTIVES[each].pleases is pleases)
+
+
+@cache
+def _two_said(contrast: bool) -> tuple[tuple[str, str, str], ...]:
+    """A noun and two adjectives: it is not the one but the other, or else it is both."""
+    return tuple(
+        (noun, first, second)
+        for noun, said in SAID_OF.items()
+        for first, second in permutations(said, 2)
+        if contrast or _agree(first, second)
+    )
 
 
 def _agree(first: str, second: str) -> bool:

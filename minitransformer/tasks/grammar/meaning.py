@@ -82,9 +82,12 @@ def gender(subject: Phrase | Pronoun) -> str:
 
 def in_both(part: Any) -> Any:
     """A meaning without the distinctions that only English makes: he eats or is eating, his or her
-    dog. Two sentences are the same in French, or in English, only if this is the same."""
+    dog, I see him or her (je l'ai vu, vue, but je l'aime). Two sentences are the same in French, or
+    in English, only if this is the same."""
     if isinstance(part, Clause):
         part = part._replace(progressive=False)
+        if part.object == Pronoun("she"):
+            part = part._replace(object=Pronoun("he"))
     if isinstance(part, Phrase) and part.determiner == "her":
         part = part._replace(determiner="his")
     if not isinstance(part, tuple):

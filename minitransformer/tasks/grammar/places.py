@@ -3,7 +3,6 @@
 from functools import cache
 
 from .nouns import those
-from .words import Noun
 
 DESTINATIONS = "place open"
 
@@ -34,13 +33,12 @@ PLACES = {
 }
 
 
-def places_for(noun: Noun) -> tuple[str, ...]:
+def places_for(kind: str) -> tuple[str, ...]:
     """The prepositions that say where such a thing is."""
-    return PREPOSITIONS.get(noun.kind, ANYWHERE)
+    return PREPOSITIONS.get(kind, ANYWHERE)
 
 
 @cache
-def place_of(preposition: str, noun: Noun) -> tuple[str, ...]:
+def place_of(preposition: str, kind: str) -> tuple[str, ...]:
     """The nouns that name a place where such a thing can be."""
-    kind = noun.kind if (preposition, noun.kind) in PLACES else ""
-    return those(PLACES[preposition, kind])
+    return those(PLACES.get((preposition, kind)) or PLACES[preposition, ""])
