@@ -33,7 +33,9 @@ class Phrases(Task):
     unit = "words"
     max_length = 40
     steps = 3_000
-    apart = {"unseen": "adjective-noun pairs that never occur together in training, though each does"}
+    apart = {
+        "unseen": "adjective-noun pairs that never occur together in training, though each does"
+    }
     how_many = "hundreds of millions"
     preset = {"batch_size": 64, "train_examples": 80_000, "lr": 0.003}
 

@@ -90,17 +90,17 @@ _ALL = [
     _after("clean", "propre propre", f"{THINGS} place home -gift -castle", "dirt", True),
     _after("dirty", "sale sale", f"animal {THINGS} place home -gift -castle", "dirt", False),
     _after(
-        "broken", "cassé cassée", "lamp umbrella cup knife pencil tool chair table window", "", False
+        "broken",
+        "cassé cassée",
+        "lamp umbrella cup knife pencil tool chair table window",
+        "",
+        False,
     ),
-    _after(
-        "round", "rond ronde", "hat box lamp table window cake bag", ""
-    ),
+    _after("round", "rond ronde", "hat box lamp table window cake bag", ""),
     _after("empty", "vide vide", "box bag cup place home beach -castle", ""),
     _after("hot", "chaud chaude", "bread meat soup rice coffee tea milk water", "heat", None),
     _after("cold", "froid froide", "meat soup rice coffee tea milk water beer juice", "heat", None),
-    _after(
-        "fresh", "frais fraîche", "egg tomato bread cheese meat salad milk juice", "age", True
-    ),
+    _after("fresh", "frais fraîche", "egg tomato bread cheese meat salad milk juice", "age", True),
     _after("interesting", "intéressant intéressante", "person reading story museum", "", True),
     _after("strange", "étrange étrange", "person animal wild reading story place home", "", None),
     _after("funny", "drôle drôle", f"{CHARACTER} book letter story", "", True),
@@ -111,7 +111,9 @@ _ALL = [
     _after("brave", "courageux courageuse", f"{CHARACTER} dog horse", "", True),
     _after("intelligent", "intelligent intelligente", f"{CHARACTER} animal wild", "", True),
     _after("kind", "gentil gentille", CHARACTER, "", True),
-    _after("famous", "célèbre célèbre", f"{CHARACTER} book story museum church hotel castle", "", True),
+    _after(
+        "famous", "célèbre célèbre", f"{CHARACTER} book story museum church hotel castle", "", True
+    ),
     _after("rich", "riche riche", CHARACTER, ""),
 ]
 

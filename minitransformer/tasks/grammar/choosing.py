@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import permutations
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from .adjectives import ADJECTIVES, OF_NOUN, SAID_OF
 from .meaning import Clause, Phrase, Pronoun, Sentence
 from .nouns import NOUNS, PEOPLE, those
 from .places import DESTINATIONS, place_of, places_for
+from .sense import FIRST, REASONABLE, THEN, both, reasons, two_said
 from .verbs import VERBS
 from .words import Verb
 
@@ -27,16 +27,6 @@ those = cache(those)
 ACTIONS = tuple(name for name in VERBS if name != "be")
 WITH_OBJECT = tuple(name for name in ACTIONS if VERBS[name].senses[0][1])
 WITHOUT = tuple(name for name in ACTIONS if name not in WITH_OBJECT)
-
-# What one does first, and what with the same thing then: he buys an apple and he eats it.
-FIRST = ("buy", "find", "see", "take", "have")
-THEN = (
-    *("eat", "drink", "hide", "read", "wear", "wash", "open", "close", "draw", "paint"),
-    *("follow", "help", "invite", "look at", "wait for", "listen to", "visit"),
-)
-PLEASED = ("love", "buy", "want", "admire", "look at", "visit", "invite")
-DISPLEASED = ("sell", "help")  # because it is broken, because she is tired
-WASHED = ("wash",)
 
 
 class Chooser:
@@ -106,7 +96,7 @@ class Chooser:
         """The girl buys a dress and she wears it: it is la, for robe is feminine."""
         while True:
             first, then = self.one(FIRST), self.one(THEN)
-            nouns = _both(first, then)
+            nouns = both(first, then)
             if nouns:
                 break
         tenses = ("future",) if first == "have" else ("past", "future")
@@ -125,23 +115,23 @@ class Chooser:
     def reason(self) -> Sentence:
         """She loves the car because it is old."""
         while True:
-            verb = self.one(PLEASED + DISPLEASED + WASHED)
+            verb = self.one(REASONABLE)
             noun = self.one(those(VERBS[verb].senses[0][1]))
-            reasons = _reasons(verb, noun)
-            if reasons:
+            why = reasons(verb, noun)
+            if why:
                 break
         # Not "the girls love the dogs because they": one would not know who.
         subject = self.people(plural=False)
         # Nor "she buys a bad orange because it is good".
         thing = self.phrase(noun, indefinite=0.0 if VERBS[verb].state else 0.3, adjective=0.0)
         tense = "present" if VERBS[verb].state or self.chance(0.6) else "past"
-        because = Clause(_pronoun_of(thing), "be", tense, adjective=self.one(reasons))
+        because = Clause(_pronoun_of(thing), "be", tense, adjective=self.one(why))
         return Sentence("statement", Clause(subject, verb, tense, object=thing), "because", because)
 
     def comparison(self) -> Sentence:
         """The house is old and it is big; the soup is not hot, but it is good."""
         contrast = self.chance(0.5)
-        noun, first, second = self.one(_two_said(contrast))
+        noun, first, second = self.one(two_said(contrast))
         subject = self.definite(noun, adjective=0.0)
         tense = "past" if self.chance(0.25) else "present"
         return Sentence(
@@ -280,9 +270,7 @@ class Chooser:
             return self.definite(noun, adjective=0.4)
         return self.phrase(noun, indefinite=0.55, counted=not doubtful)
 
-    def aim(
-        self, verb: Verb, things: str, subject: Phrase | Pronoun
-    ) -> tuple[str, Phrase] | None:
+    def aim(self, verb: Verb, things: str, subject: Phrase | Pronoun) -> tuple[str, Phrase] | None:
         """Where to, whom to; of what needs no aim, where it happens."""
         if verb.preposition == "to" and verb.infinitive != "aller":
             return "to", self.definite(self.one(those("person kin")), adjective=0.2)
@@ -328,9 +316,7 @@ class Chooser:
             return first, self.one(later)
         return (first,)
 
-    def determiner(
-        self, noun: str, plural: bool, indefinite: float, counted: bool
-    ) -> str | Phrase:
+    def determiner(self, noun: str, plural: bool, indefinite: float, counted: bool) -> str | Phrase:
         entry = NOUNS[noun]
         if entry.kind == "kin":
             return self.owner(entry.kind)
@@ -375,42 +361,6 @@ KINDS = (
     Chooser.wondering,
     Chooser.where,
 )
-
-
-@cache
-def _both(first: str, then: str) -> tuple[str, ...]:
-    """The nouns that both verbs can be done to."""
-    second = those(VERBS[then].senses[0][1])
-    return tuple(each for each in those(VERBS[first].senses[0][1]) if each in second)
-
-
-@cache
-def _reasons(verb: str, noun: str) -> tuple[str, ...]:
-    """The adjectives for which one does this to such a thing."""
-    if verb in WASHED:
-        return tuple(each for each in SAID_OF[noun] if each == "dirty")
-    if verb == "help":
-        return tuple(each for each in SAID_OF[noun] if each in ("tired", "sick", "old", "sad"))
-    pleases = verb in PLEASED
-    return tuple(each for each in SAID_OF[noun] if ADJECTIVES[each].pleases is pleases)
-
-
-@cache
-def _two_said(contrast: bool) -> tuple[tuple[str, str, str], ...]:
-    """A noun and two adjectives: it is not the one but the other, or else it is both."""
-    return tuple(
-        (noun, first, second)
-        for noun, said in SAID_OF.items()
-        for first, second in permutations(said, 2)
-        if contrast or _agree(first, second)
-    )
-
-
-def _agree(first: str, second: str) -> bool:
-    """Whether a thing can be both, and one would say so."""
-    one, other = ADJECTIVES[first], ADJECTIVES[second]
-    apart = one.group != other.group or not one.group
-    return apart and (one.pleases is None or other.pleases is None or one.pleases == other.pleases)
 
 
 def _pronoun_of(part: Phrase) -> Pronoun:

@@ -210,8 +210,10 @@ def _clitic(clause: Clause) -> list[str]:
         return ["y"]
     if not isinstance(object, Pronoun) or object.word == "that":
         return []
-    return [CLITICS[object.word]] if object.word in CLITICS else _article(
-        gender(object), plural(object)
+    return (
+        [CLITICS[object.word]]
+        if object.word in CLITICS
+        else _article(gender(object), plural(object))
     )
 
 

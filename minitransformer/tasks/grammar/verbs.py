@@ -181,7 +181,9 @@ _ALL = [
         ("animal", "person kin animal wild"),
         particle="at",
     ),
-    _verb("listen listens listened listening", "écouter", (SOMEONE, f"{SOMEONE} story"), particle="to"),
+    _verb(
+        "listen listens listened listening", "écouter", (SOMEONE, f"{SOMEONE} story"), particle="to"
+    ),
     _verb(
         "wait waits waited waiting",
         "attendre attends attends attend attendons attendent attendu attendr",
