@@ -48,5 +48,5 @@ def rewritten(text: str) -> str:
     spellings = _spellings()
     text = re.sub(r"\w+", lambda found: spellings.get(found[0], found[0]), text)
     if text and text[-1] not in ".?!":
-        text += "?" if re.match(r"\w*", text)[0] in QUESTIONS else "."
+        text += "?" if text.split()[0].lower() in QUESTIONS else "."
     return re.sub(r" +(?=[.?,]$)", "", text[:1].upper() + text[1:])

@@ -44,7 +44,7 @@ def two_said(contrast: bool) -> tuple[tuple[str, str, str], ...]:
         (noun, first, second)
         for noun, said in SAID_OF.items()
         for first, second in permutations(said, 2)
-        if contrast or _agree(first, second)
+        if (_oppose if contrast else _agree)(first, second)
     )
 
 
@@ -53,3 +53,11 @@ def _agree(first: str, second: str) -> bool:
     one, other = ADJECTIVES[first], ADJECTIVES[second]
     apart = one.group != other.group or not one.group
     return apart and (one.pleases is None or other.pleases is None or one.pleases == other.pleases)
+
+
+def _oppose(first: str, second: str) -> bool:
+    """Whether it makes sense that a thing is not the one, but the other: not red, but blue; not
+    big, but pretty."""
+    one, other = ADJECTIVES[first], ADJECTIVES[second]
+    same = one.group == other.group and bool(one.group)
+    return same or (other.pleases is True and one.pleases is not False)
