@@ -1,7 +1,6 @@
 """Meanings drawn by chance: what can be, said as a person would say it."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -23,7 +22,6 @@ UNOWNED = ("person", "wild", "open", "place")  # "my man" is a husband, "my beac
 OFTEN_OWNED = ("school", "hotel")
 ONES_OWN = ("kin", "animal", "reading", "clothing", "small", "large")  # the man's dog, not his soup
 
-those = cache(those)
 ACTIONS = tuple(name for name in VERBS if name != "be")
 WITH_OBJECT = tuple(name for name in ACTIONS if VERBS[name].senses[0][1])
 WITHOUT = tuple(name for name in ACTIONS if name not in WITH_OBJECT)
@@ -263,9 +261,9 @@ class Chooser:
         noun = self.one(those(things))
         if NOUNS[noun].kind in PEOPLE and self.chance(0.5):
             word = subject.word if isinstance(subject, Pronoun) else ""
-            near = ("I", "we") if word in ("I", "we") else (word,)
-            others = [each for each in SPEAKERS if each not in near or each in ("he", "she")]
-            return Pronoun(self.one([each for each in others if each != "they" or word != each]))
+            # "I see me" would be another verb, myself; "he sees him" is somebody else.
+            own = ("I", "we") if word in ("I", "we") else (word,) if word in ("you", "they") else ()
+            return Pronoun(self.one([each for each in SPEAKERS if each not in own]))
         if verb.state and verb.infinitive == "aimer":
             return self.definite(noun, adjective=0.4)
         return self.phrase(noun, indefinite=0.55, counted=not doubtful)

@@ -4,6 +4,8 @@ Each has one French gender that nothing else in a sentence can change, so there 
 "teacher", who are a man or a woman; "child" is masculine, as the French word is where no one asks.
 """
 
+from functools import cache
+
 from .words import Noun
 
 
@@ -156,6 +158,7 @@ NOUNS = {noun.english: noun for noun in _ALL}
 PEOPLE = ("person", "kin")
 
 
+@cache
 def those(kinds: str) -> tuple[str, ...]:
     """The nouns that a list of kinds, single nouns and exceptions ("-key") names."""
     listed = kinds.split()
