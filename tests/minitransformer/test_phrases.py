@@ -438,14 +438,14 @@ def test_what_is_the_same_in_french_is_in_one_split(one, other):
 
 
 def test_there_are_more_than_a_million_meanings():
-    # Somebody with an adjective does something, in one of four tenses, to one thing with another.
+    # Somebody with an adjective does something, in one of four tenses, to one thing with another;
+    # determiners, number, negation and all other sentences come on top.
     total = 0
     for verb in VERBS.values():
         doers, things = verb.senses[0] if verb.senses else ("", "")
         if things and not verb.state:
             total += 4 * _described(doers) * _described(things)
-    assert total > 1_000_000
-    assert len({str(in_both(TASK.sample(np.random.default_rng(i)))) for i in range(500)}) > 450
+    assert total > 10_000_000
 
 
 def _described(kinds):
