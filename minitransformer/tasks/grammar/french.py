@@ -87,10 +87,8 @@ def written(words: list[str]) -> str:
     while words:
         word, *words = words
         vowel = bool(words) and begins_with_vowel(words[0])
-        two = CONTRACTED.get((word, words[0] if words else ""))
-        if two and not begins_with_vowel(words[1]):
-            words[0] = two
-        elif two and two in ("aux", "des"):  # only the singular elides
+        two = CONTRACTED.get((word, words[0])) if words else None
+        if two and (words[0] == "les" or not begins_with_vowel(words[1])):  # à le ami: à l'ami
             words[0] = two
         elif word in ELIDED and vowel:
             text += word[:-1] + "'"
