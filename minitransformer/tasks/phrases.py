@@ -37,6 +37,8 @@ class Phrases(Task):
         "unseen": "adjective-noun pairs that never occur together in training, though each does"
     }
     how_many = "hundreds of millions"
+    how_long = "two or three minutes"
+    expect = "99% of held-out sentences right, and 98% of those with an unseen pair"
     preset = {"batch_size": 64, "train_examples": 80_000, "lr": 0.003}
 
     def sample(self, rng: np.random.Generator) -> Sentence:
