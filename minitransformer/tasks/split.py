@@ -6,10 +6,12 @@ from collections.abc import Hashable
 SPLITS = ("train", "validation", "test")
 
 
-def split_of(example: Hashable) -> str:
-    """The split of an example, by nothing but how `str` writes it: 90 % train, 5 % validation and
-    5 % test."""
+def split_of(example: Hashable, train: int = 90, validation: int = 5) -> str:
+    """The split of an example, by nothing but how `str` writes it: so many per cent are for
+    training and for validation, and the rest is the test."""
     # Not Python's hash(), which is another one in every process.
     digest = hashlib.sha256(str(example).encode()).digest()
     percent = int.from_bytes(digest[:8], "big") % 100
-    return "train" if percent < 90 else "validation" if percent < 95 else "test"
+    if percent < train:
+        return "train"
+    return "validation" if percent < train + validation else "test"
