@@ -42,7 +42,7 @@ class Addition(Task):
         """80 % train, 5 % validation and 15 % test. A sum and the same the other way round are in
         one split: that 58+27 is known would help with 27+58."""
         a, b = sorted(map(int, str(example).split("+")))
-        return split_of(f"{a}+{b}", train=80, validation=5)
+        return split_of((a, b), train=80, validation=5)
 
     def pair(self, example: str) -> tuple[str, str]:
         total = str(sum(map(int, example.split("+"))))
