@@ -22,7 +22,7 @@ class Addition(Task):
     how_many = "10,000 sums of numbers from 0 to 99, 15 % of them held out"
     how_long = "under a minute"
     expect = "all of 1,000 held-out examples right"
-    preset = {"lr": 0.002}  # the paper's is higher here, and hardly a sum was right with it
+    preset = {"lr": 0.002}  # at the paper's, twice as high, 2 % were right after 3,000 steps
 
     def __init__(self, digits: int = 2, reversed: int = 0):
         self.digits = whole_number("digits", digits, 1, 100)
