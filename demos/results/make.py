@@ -1,5 +1,5 @@
 """Train what the results in README.md of this folder are of, and write them there: each command,
-what it took, and how much of what was held out is right. A quarter of an hour on one core.
+what it took, and how much of what was held out is right. Some twelve minutes on one core.
 
 Run it: python demos/results/make.py   (`make results` does)
 With `--only NAME ...` only these are trained; what was measured before stays in the table.
@@ -27,7 +27,7 @@ POSITIONS = {
     "sinusoidal": "200000 --steps 7000 --lr 0.002",
     "concatenated": "200000 --steps 7000",
     "learned": "200000 --steps 7000 --lr 0.002",
-    "rotary": "250000 --steps 8000 --lr 0.002",  # is the last to have 99.5 % right
+    "rotary": "250000 --steps 8000 --lr 0.002",  # comes right last
 }
 
 # What stands behind `minitransformer train`, by the name of its run.
@@ -43,7 +43,7 @@ INTRODUCTION = """\
 
 Each line is one training from nothing, by `minitransformer train` with the words that stand in the
 table, tried on held-out examples, all different. Right is what is right in every
-letter, greedily decoded; seconds are those of one core, validations among them. `make results`
+letter, greedily decoded; seconds are those that one core computed, with validations. `make results`
 makes all of it again, and this page.
 
 - `sort` as it is by default is minGPT's demo: six digits from 0 to 2. There are 729 such strings; a
@@ -53,7 +53,8 @@ makes all of it again, and this page.
   for training, 15 % are the test, and 27+58 and 58+27 are always on the same side.
 - `reverse` is here in the setting of Joey NMT: 50 symbols, 1 to 25 of them. `longer` are lengths of
   26 to 30, which training never has: there the rows of learned positions are as they began, and
-  the sums of words and sinusoids are such as no layer has seen.
+  the sums of words and sinusoids are such as no layer has seen. Steps and rates are those that
+  were found to do; for rotary positions they are a little more.
 """
 
 
