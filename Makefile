@@ -6,13 +6,15 @@ RUN := $(VENV)/bin/python
 DEMO_RUNS := runs/demo
 
 .PHONY: help demo race test lint prove oldest bench bench-quick bench-readme compare profile pictures
-.PHONY: bugs clean
+.PHONY: bugs results clean
 
 help:
 	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
 	@echo "make race      two LSTMs and a Transformer, trained on the same data and compared"
 	@echo "make bugs      train a small model with each mistake that people make, and show what comes"
-	@echo "               of it: curves, attention, and what check says, in runs/bugs/bugs.md"
+	@echo "               of it: curves, attention, and what check says, in demos/bugs/README.md"
+	@echo "make results   train again what demos/results/README.md is of, and write its table: a"
+	@echo "               quarter of an hour"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
@@ -46,7 +48,11 @@ race: $(VENV)/pictures.done
 
 bugs: $(VENV)/pictures.done
 	rm -rf runs/bugs
-	$(RUN) demos/bugs/make.py runs/bugs
+	$(RUN) demos/bugs/make.py
+
+results: $(VENV)/pictures.done
+	rm -rf runs/results
+	$(RUN) demos/results/make.py
 
 test: $(VENV)/test.done
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -6,11 +6,13 @@ from collections.abc import Hashable
 SPLITS = ("train", "validation", "test")
 
 
-def split_of(example: Hashable) -> str:
-    """The split of an example, by nothing but how `str` writes it: 90 % train, 5 % validation and
-    5 % test."""
+def split_of(example: Hashable, train: int = 90, validation: int = 5) -> str:
+    """The split of an example, by nothing but how `str` writes it: so many per cent are for
+    training and for validation, and the rest is the test."""
     percent = drawn(example, 100)
-    return "train" if percent < 90 else "validation" if percent < 95 else "test"
+    if percent < train:
+        return "train"
+    return "validation" if percent < train + validation else "test"
 
 
 def drawn(example: Hashable, below: int) -> int:

@@ -59,6 +59,14 @@ class Task:
         """List all the examples. It is read only as far as needed, and may be endless."""
         raise NotImplementedError(f"{type(self).__name__} does not list every example")
 
+    def sample_apart(self, split: str, rng: np.random.Generator) -> Hashable:
+        """Draw one example for a split that is tried apart, where `sample` does not reach those."""
+        return self.sample(rng)
+
+    def every_apart(self, split: str) -> Iterable[Hashable]:
+        """List all the examples of a split that is tried apart, where `every` does not."""
+        return self.every()
+
     def pair(self, example: Any) -> tuple[str, str]:
         """The source and the target text of an example."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its pairs are")
@@ -92,10 +100,6 @@ class Task:
 
     def examples(self, split: str, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
         """Draw `count` pairs of a split. Those that are not for training are all different."""
-        if split not in self.splits():
-            raise ValueError(
-                f'the task "{self.name}" has no split {split!r}, only {", ".join(self.splits())}'
-            )
         needed = min(count, 1) if split == "train" else count
         available = self.available(split, needed)
         if available < needed:
@@ -108,11 +112,15 @@ class Task:
 
     def available(self, split: str, at_most: int) -> int:
         """How many different examples a split has, counted no further than `at_most`."""
+        if split not in self.splits():
+            raise ValueError(
+                f'the task "{self.name}" has no split {split!r}, only {", ".join(self.splits())}'
+            )
         return sum(1 for _ in islice(self._list(split), at_most))
 
     def _list(self, split: str) -> Iterator[Hashable]:
         listed: set[str] = set()
-        for example in self.every():
+        for example in self.every_apart(split) if split in self.apart else self.every():
             if self.split_of(example) == split and str(example) not in listed:
                 listed.add(str(example))
                 yield example
@@ -137,8 +145,9 @@ class Task:
         self, split: str, count: int, rng: np.random.Generator
     ) -> Sequence[Hashable]:
         drawn, misses = {}, 0
+        apart = split in self.apart
         while len(drawn) < count and misses < PATIENCE:
-            example = self.sample(rng)
+            example = self.sample_apart(split, rng) if apart else self.sample(rng)
             if self.split_of(example) == split and str(example) not in drawn:
                 drawn[str(example)] = example
                 misses = 0

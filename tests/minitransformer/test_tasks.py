@@ -251,8 +251,53 @@ def test_no_examples_at_all_is_an_empty_list():
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="no split 'dev', only train, validation, test"):
+    said = "no split 'dev', only train, validation, test, longer"
+    with pytest.raises(ValueError, match=said):
         tasks.get("copy").examples("dev", 1, rng())
+    with pytest.raises(ValueError, match=said):  # and not counted, through all there is
+        tasks.get("copy").available("dev", 1)
+
+
+# Longer than in training.
+
+
+def test_the_longer_strings_are_a_split_of_their_own_of_all_their_lengths():
+    task = tasks.get("reverse", symbols=50, longest=25, longer=5)
+    drawn = task.examples("longer", 500, rng())
+    assert len(set(drawn)) == 500
+    assert {len(source) for source, _ in drawn} == {26, 27, 28, 29, 30}
+    assert task.max_length == 30
+    for source, target in drawn:
+        task.check(source)
+        assert target == source[::-1]
+    lengths = {
+        len(source) for split in tasks.SPLITS for source, _ in task.examples(split, 99, rng())
+    }
+    assert max(lengths) <= 25
+
+
+def test_all_the_longer_strings_come_up_to_the_last_one():
+    task = tasks.get("copy", symbols=2, longest=3, longer=2)
+    assert task.available("longer", 10**6) == 16 + 32
+    assert len(set(task.examples("longer", 48, rng()))) == 48
+    with pytest.raises(ValueError, match="has 48 different examples for longer, fewer than the 49"):
+        task.examples("longer", 49, rng())
+
+
+def test_what_is_tried_apart_changes_nothing_of_the_rest():
+    plain, more = (tasks.get("copy", longer=longer) for longer in (0, 5))
+    for split in tasks.SPLITS:
+        assert plain.examples(split, 40, rng()) == more.examples(split, 40, rng())
+    assert tasks.get("copy").max_length == 16
+    with pytest.raises(ValueError, match="has 0 different examples for longer"):
+        plain.examples("longer", 1, rng())
+
+
+def test_there_are_fifty_symbols_and_more():
+    task = tasks.get("copy", symbols=62, longest=30)
+    drawn = "".join(source for source, _ in task.examples("train", 300, rng()))
+    assert len(set(drawn)) == 62
+    assert tasks.get("copy", symbols=10).alphabet == "abcdefghij"  # as ever
 
 
 # What a person types.
@@ -307,7 +352,8 @@ def test_another_spelling_of_a_number_is_accepted_and_rewritten(typed):
 
 @pytest.mark.parametrize(
     "name, options",
-    [("copy", {"symbols": 4, "longest": 5}), ("reverse", {"symbols": 26, "longest": 1}),
+    [("copy", {"symbols": 4, "longest": 5, "longer": 0}),
+     ("reverse", {"symbols": 26, "longest": 1, "longer": 2}),
      ("numbers", {"largest": 42, "source": "fr", "target": "de", "region": "ch"})],
 )  # fmt: skip
 def test_a_task_is_rebuilt_from_its_recorded_options(name, options):
@@ -324,15 +370,16 @@ def test_a_task_is_rebuilt_from_its_recorded_options(name, options):
 @pytest.mark.parametrize(
     "name, options, sentence",
     [
-        ("copy", {"symbols": 0}, '"symbols" is a whole number from 1 to 26, not 0'),
-        ("copy", {"symbols": 27}, "not 27"),
+        ("copy", {"symbols": 0}, '"symbols" is a whole number from 1 to 62, not 0'),
+        ("copy", {"symbols": 63}, "not 63"),
+        ("copy", {"longer": -1}, '"longer" is a whole number from 0 to 1,000, not -1'),
         ("copy", {"longest": 2.5}, '"longest" is a whole number from 1 to 1,000, not 2.5'),
         ("reverse", {"longest": "8"}, "not '8'"),
         ("reverse", {"longest": True}, "not True"),
         ("numbers", {"largest": 1_000_000}, '"largest" is a whole number from 1 to 999,999'),
         ("numbers", {"smallest": 3}, '"numbers" has no option "smallest", only largest, '),
-        ("reverse", {"symbol": 3}, '"symbol", only symbols, longest; did you mean "symbols"[?]'),
-        ("copy", {"qqq": 3}, 'no option "qqq", only symbols, longest$'),
+        ("reverse", {"symbol": 3}, '"symbol", only symbols, .*, longer; did you mean "symbols"[?]'),
+        ("copy", {"qqq": 3}, 'no option "qqq", only symbols, longest, longer$'),
         ("revers", {}, 'no task "revers", only .*copy.*; did you mean "reverse"[?]'),
         ("qqq", {}, 'no task "qqq", only .*copy.*numbers.*reverse'),
     ],
