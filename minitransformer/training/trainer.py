@@ -14,21 +14,23 @@ import minigrad as mg
 
 from .. import tasks
 from ..bugs.table import apply, bug
+from ..config_file import is_run
 from ..files import Claim, naming
 from ..looking.pictures import report
 from ..models.config import ties_languages
-from ..models.kinds import KINDS
+from ..models.kinds import KINDS, fields_of
 from ..models.layers import BatchNorm, Dropout
 from ..models.seq2seq import Seq2Seq
-from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
+from ..run import LOG, WEIGHTS, Run, load_weights
 from ..streams import show
 from ..text.batching import POOL, Batch, Pair, shuffled_batches
 from ..text.showing import wrapped
 from ..text.vocabulary import vocabularies
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
+from .overlaying import overlaid
 from .parallel import Alone, run_workers, started_by_mpi
-from .settings import KIND, MODEL_DEFAULTS, TrainingSettings
+from .settings import MODEL_DEFAULTS, TrainingSettings
 from .stopping import Stop
 from .threads import blas, using_threads
 
@@ -116,7 +118,7 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
                 stop.ask()
                 if settings.workers == 1 and group.size == 1:
                     run.save()
-                elif group.size > 1 or not (run.folder / CONFIG).exists():
+                elif group.size > 1 or not is_run(run.folder):
                     raise
             if stop.asked and first:
                 said = f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}"
@@ -133,14 +135,8 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
 
 
 def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are given, over those that the task presets: of a dictionary, as `model`,
-    entry by entry. Fields of another kind of model than the preset's begin from nothing."""
-    settings = {**task.preset, **given}
-    model, preset = settings.get("model"), task.preset.get("model")
-    if isinstance(model, dict) and isinstance(preset, dict):
-        same = model.get("kind", KIND) == preset.get("kind", KIND)
-        settings["model"] = {**preset, **model} if same else model
-    return settings
+    """The settings that are given, over those that the task presets (see `overlaid`)."""
+    return overlaid(task.preset, given)
 
 
 def learn(
@@ -239,7 +235,9 @@ def _prepare(
         )
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
-    run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
+    recorded = {**settings.to_json(), "model": fields_of(model)}  # with all that is decided
+    recorded = {name: value for name, value in recorded.items() if value is not None}
+    run = Run(folder, task, model, source_vocab, target_vocab, recorded)
     return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
 
 
@@ -270,7 +268,7 @@ def _claimed(folder: str | Path | None, task: tasks.Task) -> Iterator[Path]:
     """The folder of a new run, claimed: the one asked for, or the first of runs/TASK, runs/TASK-2,
     ... that this process can make."""
     with Claim(Path(folder)) if folder is not None else _new_folder(task) as claimed:
-        if (claimed / CONFIG).exists():
+        if is_run(claimed):
             raise FileExistsError(f"{folder} holds a run already: name another folder for this one")
         yield claimed
 

@@ -190,7 +190,7 @@ def test_a_training_that_cannot_be_is_said_in_a_sentence_and_leaves_nothing(
 def test_a_missing_run_is_said_in_a_sentence(name, command, tmp_path):
     texts = ["abc"] if name == "translate" else []
     refused(command(name, tmp_path / "nowhere", *texts), "nowhere", "does not exist")
-    refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.json")
+    refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.toml")
 
 
 @pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])

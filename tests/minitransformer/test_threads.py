@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,6 @@ def test_the_command_sets_threads_and_the_log_begins_with_them_and_the_kernel(tm
     )
     first = json.loads((tmp_path / "run" / LOG).read_text().splitlines()[0])
     assert first == {"step": 0, "workers": 1, **blas(), "blas_threads": min(2, CORES)}
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text(encoding="utf-8"))
     assert config["training"]["threads"] == 2
     assert "quiet" not in config["training"]
