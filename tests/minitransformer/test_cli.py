@@ -428,6 +428,7 @@ def test_without_matplotlib_training_succeeds_and_says_what_is_missing(
     assert out == [
         f"The run is in {tmp_path / 'run'}",
         f"No pictures were drawn: {WITHOUT}",
+        f"The same training again: minitransformer train --config {tmp_path / 'run/config.toml'}",
     ]
     assert len(load(tmp_path / "run").translate("abc")) == 1
 

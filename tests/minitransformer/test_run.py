@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomllib
 from toy_models import toy_model
 
 from minitransformer import Run, Vocabulary, tasks, toml

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,7 +6,7 @@ from toy_models import quick_train, same_weights, toy_model
 
 import minitransformer as mt
 from minitransformer import TrainingSettings, cli, tasks
-from minitransformer.run import CONFIG, LOG, WEIGHTS, load
+from minitransformer.run import LOG, WEIGHTS, load
 from minitransformer.training import listeners, loop, trainer
 from minitransformer.training.loop import Step
 from minitransformer.training.metrics import Evaluation
