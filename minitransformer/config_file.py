@@ -29,7 +29,7 @@ NOTES = {
     "task": "what is learned: the name of the task, and its options",
     "vocabulary": "what texts are cut into",
     "model": "its kind and its fields",
-    "model.src_vocab_size": "this comes from the data, and is not read where a training is repeated",
+    "model.src_vocab_size": "from the data; not read where a training is repeated",
     "model.tgt_vocab_size": "and so does this",
     "training": "how it is learned",
     RUN: "says that this file is whole, and comes last: one that was cut off has none of it",

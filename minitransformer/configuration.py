@@ -45,7 +45,7 @@ PRESETS = {
         },
     ),
     "paper": Preset(
-        "the paper's base model and its training (table 3, sections 5.3 and 5.4): days, not minutes",
+        "the paper's base model and its training (table 3, 5.3, 5.4): days, not minutes",
         {
             **{"size": "paper", "steps": 100_000, "warmup_steps": 4_000, "cooldown": 0.0},
             **{"label_smoothing": 0.1, "model": {"dropout": 0.1, "tie_embeddings": "all"}},

@@ -34,7 +34,7 @@ ROOMS = {
     "minitransformer": (
         *("files", "toml", "fields", "text", "streams", "models", "bugs", "tasks", "decoding"),
         *("explaining", "config_file", "run", "looking"),
-        *("training", "lab", "scoring", "configuration"),
+        *("training", "lab", "nearest", "scoring", "configuration"),
         *("commands", "cli", "__init__", "__main__"),
     ),
 }

@@ -91,8 +91,8 @@ def add_model_flags(add: Callable[..., object]) -> None:
 def add_sources(sub: Parser) -> None:
     add = sub.add_argument_group(
         "configuration",
-        "What counts more stands further down: what suits the task, --preset, --config, the flags "
-        "below, --set.",
+        "each counts more than those before it: what suits the task, --preset, --config,\n"
+        "  the flags below, --set",
     ).add_argument
     summaries = (f"{name}, {preset.summary}" for name, preset in PRESETS.items())
     add("--preset", choices=[*PRESETS], help=f"settings by a name: {'; '.join(summaries)}")
@@ -134,7 +134,7 @@ def from_flags(options: argparse.Namespace) -> Source:
             "TASK is missing (see minitransformer train --help): name one of "
             f"{', '.join(tasks.names())}, or a configuration with --config"
         )
-    if file is not None:
+    if name is not None and file is not None:
         known = option_names(type(tasks.get(name)))
         if "file" not in known:
             raise ValueError(

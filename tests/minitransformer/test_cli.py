@@ -243,7 +243,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(command, trained, monkeypatch
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate_command, "evaluate", interrupted)
+    monkeypatch.setattr(evaluate_command, "report", interrupted)
     status, out, err = command("evaluate", trained.folder, "--count", 5)
     assert status == 130
     assert out == [] and "".join(err) == "minitransformer: stopped by Ctrl-C"
@@ -355,7 +355,9 @@ def test_evaluate_says_how_many_were_right_and_shows_what_was_wrong(command, tra
     assert status == 0 and err == []
     head = r"20 examples of the test split: exact match (\d+\.\d)%, loss \d+\.\d{4} per token"
     share = float(re.fullmatch(head, out[0])[1])
-    wrong = [re.fullmatch(r"  (\w+) -> (\w*)  \(right: (\w+)\)", line) for line in out[1:]]
+    assert re.match(r"  the model +(\S+)", out[3])[1] == f"{share}%"
+    shown = [line for line in out if " -> " in line]
+    wrong = [re.fullmatch(r"  (\w+) -> (\w*)  \(right: (\w+)\)", line) for line in shown]
     assert len(wrong) == min(5, round(20 * (1 - share / 100)))
     for source, written, right in (found.groups() for found in wrong):
         assert right == source[::-1]
@@ -369,7 +371,13 @@ def test_what_evaluate_counts_as_wrong_is_what_it_lists(command, trained, monkey
     monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: [[UNKNOWN]] * len(src))
     _, out, _ = command("evaluate", trained.folder, "--count", 3)
     assert "exact match 0.0%" in out[0]
-    assert len(out) == 4
+    assert sum(" -> " in line for line in out) == 3
+
+
+def test_evaluate_refuses_a_split_that_there_is_not_with_those_that_there_are(command, trained):
+    said = ["no split 'tset'", "only train, validation, test"]
+    refused(command("evaluate", trained.folder, "--split", "tset"), *said)
+    refused(command("evaluate", trained.folder, "--split", "tset", "--count", 3), *said)
 
 
 def test_evaluate_gives_the_same_for_the_same_seed(command, trained):
