@@ -195,6 +195,7 @@ def _keys() -> dict[str, list[str]]:
     """The keys of each table but [task], whose options only the task knows."""
     of_models = [each for kind in KINDS.values() for each in settings_of(kind.config)]
     return {
+        "vocabulary": [],
         "model": [KIND_OF_MODEL, *dict.fromkeys(each.name for each in of_models)],
         "training": [
             each.name for each in settings_of(TrainingSettings) if each.name not in DICTIONARIES
@@ -228,7 +229,7 @@ def _home(key: str) -> str | None:
 def _nearest(word: str, names: Iterable[str]) -> str:
     names = [*names]
     near = difflib.get_close_matches(word, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f", only {', '.join(names)}"
+    return f"; did you mean {near[0]!r}?" if near else f", only {', '.join(names) or 'nothing'}"
 
 
 def _line_of(text: str, table: str | None, key: str) -> int | None:

@@ -1,6 +1,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from minitransformer.commands import train as train_command
 from minitransformer.looking import pictures
 from minitransformer.looking.drawing import WITHOUT
 from minitransformer.run import WEIGHTS, load
+from minitransformer.tasks.copy import Copy
 from minitransformer.tasks.task import registered
 from minitransformer.text import showing
 from minitransformer.text.specials import UNKNOWN
@@ -258,8 +260,30 @@ def test_tasks_lists_every_task_with_its_options(command):
     assert status == 0 and err == []
     for name in tasks.names():
         assert re.search(rf"^{name} ", text, re.MULTILINE)
-    assert "options: symbols=10, longest=16" in text
-    assert "options: largest=999999" in text
+    assert re.search("options +symbols=10, longest=16", text)
+    assert re.search("options +largest=999999", text)
+    assert all(len(line) <= 80 for line in out)
+
+
+def test_tasks_shows_one_in_full(command):
+    class Much(Copy):
+        name = "much"
+        preset = {"size": "tiny", "model": {"dropout": 0.1}}
+        apart = {"long": "those that are longer than any in training"}
+
+    try:
+        tasks.register(Much)
+        status, out, err = command("tasks", "much")
+    finally:
+        registered.pop("much", None)
+    text = "\n".join(out)
+    assert status == 0 and err == [] and out[0].startswith("much ")
+    assert text.count(" -> ") == 5
+    assert re.search("apart +long: those that are longer than any in training", text)
+    assert re.search("preset +size tiny; model.dropout 0.1", text)
+    assert re.search("train +minitransformer train much --option symbols=10", text)
+    assert all(len(line) <= 80 for line in out)
+    refused(command("tasks", "coppy"), 'no task "coppy"', 'did you mean "copy"?')
 
 
 def test_translate_writes_a_line_for_each_text(command, trained):
@@ -593,6 +617,28 @@ def test_on_a_terminal_no_line_is_longer_than_it_is_wide(width, monkeypatch):
 def test_where_there_is_no_terminal_lines_are_whole(monkeypatch):
     assert showing.fitted(["a" * 300], others=20) == ["a" * 300]
     assert showing.wrapped("a b " * 100) == "a b " * 100
+
+
+OLD_RUN = Path(__file__).with_name("old_run")  # of format 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["translate", "RUN", "abcd", "--beam", 2],
+        ["evaluate", "RUN", "--count", 5],
+        ["check", "RUN"],
+        ["graph", "RUN", "--depth", 0, "-o", "new/graph.dot"],
+        ["attention", "RUN", "ab", "-o", "new/attention.svg"],
+        ["export", "RUN", "weights.safetensors"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_command_uses_a_run_of_the_first_format(arguments, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(OLD_RUN, "old")
+    status, out, err = command(*("old" if word == "RUN" else word for word in arguments))
+    assert (status, err) == (0, []) and out
 
 
 # As a process of its own.
