@@ -8,7 +8,9 @@ from ..models import config, recurrent_config
 from .settings import KIND
 
 SHAPES = {*config.SHAPE, *recurrent_config.SHAPE}  # the fields of a model that its size says
-DICTIONARIES = ("model", "vocabulary")  # settings that are laid over one another entry by entry
+# The settings that are laid over one another entry by entry; and the entry that says of what kind
+# they are, with what it is where it is not said.
+DICTIONARIES = {"model": ("kind", KIND), "vocabulary": ("unit", None)}
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,13 +18,15 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     say; of a model and a vocabulary entry by entry.
 
     A size above counts more than the widths and numbers of layers below. Where another kind of
-    model is above, nothing of the model below counts.
+    model is above, nothing of the model below counts; and so with another unit of the vocabulary.
     """
     settings = {**below, **above}
-    for name in DICTIONARIES:
+    for name, (kind, usual) in DICTIONARIES.items():
         lower, upper = (_entries(each.get(name, {})) for each in (below, above))
         if isinstance(lower, Mapping) and isinstance(upper, Mapping) and (lower or upper):
-            settings[name] = {**_left(lower, upper, "size" in above), **upper}
+            same = upper.get(kind, lower.get(kind, usual)) == lower.get(kind, usual)
+            left = _unsized(lower) if "size" in above else lower
+            settings[name] = {**left, **upper} if same else dict(upper)
     return settings
 
 
@@ -31,9 +35,6 @@ def _entries(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-def _left(lower: Mapping[str, Any], upper: Mapping[str, Any], sized: bool) -> dict[str, Any]:
-    """What still counts of the entries below those of `upper`."""
-    kind = lower.get("kind", KIND)
-    if upper.get("kind", kind) != kind:
-        return {}
-    return {key: value for key, value in lower.items() if not (sized and key in SHAPES)}
+def _unsized(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries without those that the size of a model says."""
+    return {key: value for key, value in entries.items() if key not in SHAPES}

@@ -136,6 +136,13 @@ def test_of_another_kind_of_model_nothing_below_counts():
     assert overlaid({}, {"model": "lstm"})["model"] == {"kind": "lstm"}
 
 
+def test_of_a_vocabulary_of_another_unit_nothing_below_counts():
+    below = {"vocabulary": {"unit": "bpe", "vocab_size": 400}}
+    more, other = {"vocabulary": {"min_count": 2}}, {"vocabulary": {"unit": "words"}}
+    assert overlaid(below, more)["vocabulary"] == {"unit": "bpe", "vocab_size": 400, "min_count": 2}
+    assert overlaid(below, other) == other
+
+
 def test_a_size_that_is_asked_for_now_changes_a_run_that_is_repeated(tmp_path):
     run = quick_train(tmp_path / "one", steps=2, model={"d_model": 8, "num_heads": 2})
     again = mt.train_from(run.folder / "config.toml", tmp_path / "two", size="medium", quiet=True)
