@@ -1,6 +1,7 @@
 """minitransformer: the Transformer of "Attention Is All You Need", made of minigrad's ops."""
 
 from . import bugs, tasks
+from .configuration import train_from
 from .decoding.beam import Hypothesis, beam_search
 from .decoding.greedy import greedy_decode
 from .decoding.sampling import sample
@@ -91,6 +92,7 @@ __all__ = [
     "tasks",
     "to_torch",
     "train",
+    "train_from",
 ]
 
 

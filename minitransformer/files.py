@@ -1,5 +1,5 @@
-"""How the files of a run are written: whole or not at all, by one process at a time, and with
-errors that name the file."""
+"""How the files of a run are written and read: whole or not at all, written by one process at a
+time, and with errors that name the file."""
 
 import os
 import secrets
@@ -38,6 +38,22 @@ def append_line(path: Path, line: str) -> None:
             file.seek(-1, os.SEEK_END)
             line = line if file.read() == b"\n" else "\n" + line
         file.write(f"{line}\n".encode())
+
+
+def read_bytes(path: Path) -> bytes:
+    """What is in a file of a run. Raises OSError, with its name."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> OSError:
+    """What to say of a file of a run that may be in the best of health."""
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(f"{path} is missing, so this run cannot be used")
+    leave = ". Its owner can let you (chmod)" if isinstance(error, PermissionError) else ""
+    return type(error)(f"{path} cannot be read: {error.strerror or error}{leave}")
 
 
 @contextmanager

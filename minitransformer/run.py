@@ -12,13 +12,14 @@ import numpy as np
 
 from . import tasks
 from .bugs.table import apply
+from .config_file import CONFIG, Tables, read_config, read_json, write_config
 from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
 from .decoding.choosing import Decode, decoder
 from .decoding.copying import looked_at
 from .decoding.greedy import greedy_decode
 from .explaining import Explanation, explain
-from .files import append_line, write_whole
-from .models.kinds import from_json
+from .files import append_line, read_bytes, unreadable, write_whole
+from .models.kinds import fields_of, from_json
 from .models.seq2seq import Seq2Seq
 from .streams import show
 from .text.batching import source_rows
@@ -34,9 +35,7 @@ T = TypeVar("T")
 
 TOGETHER = 200  # texts that are translated in one batch, at most
 
-FIRST_KIND = "transformer"  # of the runs whose configuration does not say the kind of the model
-FORMAT = 1  # of the folder; raised when an older program could not read a newer one
-CONFIG, VOCAB, WEIGHTS = "config.json", "vocabularies.json", "weights.npz"
+VOCAB, WEIGHTS = "vocabularies.json", "weights.npz"
 LOG, PICTURES = "log.jsonl", "pictures"
 
 
@@ -49,7 +48,24 @@ class Run:
     model: Seq2Seq = field(repr=False)
     source_vocab: Vocabulary
     target_vocab: Vocabulary
-    settings: dict[str, Any]  # of the training
+    settings: dict[str, Any]  # of the training, without those that are None
+
+    @property
+    def config(self) -> Tables:
+        """The whole configuration, as it stands in the run: its tables "task", "vocabulary",
+        "model" and "training"."""
+        model = {"kind": self.model.kind, **self.model.config.to_json()}
+        training = {k: v for k, v in self.settings.items() if k not in ("model", "vocabulary")}
+        tables = {
+            "task": {"name": self.task.name, **self.task.options()},
+            "vocabulary": self.settings.get("vocabulary", {}),
+            "model": model,
+            "training": training,
+        }
+        return {
+            name: {key: value for key, value in table.items() if value is not None}
+            for name, table in tables.items()
+        }
 
     def read(self, text: str, unknown: str | None = None) -> Source:
         """A source text as the model reads it; it is `cleaned` first. Raises ValueError, with the
@@ -197,7 +213,7 @@ class Run:
         that was only half written, when its training was killed, is left out."""
         path = self.folder / LOG
         try:
-            lines = _read(path).decode("utf-8", "replace").splitlines()
+            lines = read_bytes(path).decode("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
         return [figures for line in lines if (figures := _figures(line))]
@@ -210,20 +226,13 @@ class Run:
         """Write the run: first vocabularies and weights, then the configuration, which makes the
         folder that of a run. What is there is replaced, each file whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        config = {
-            "format": FORMAT,
-            "task": {"name": self.task.name, "options": self.task.options()},
-            "kind": self.model.kind,
-            "model": self.model.config.to_json(),
-            "training": self.settings,
-        }
         vocabularies = {
             "source": self.source_vocab.to_json(),
             "target": self.target_vocab.to_json(),
         }
         _write_json(self.folder / VOCAB, vocabularies)
         self.save_weights()
-        _write_json(self.folder / CONFIG, config)
+        write_config(self.folder, self.config)
 
     def save_weights(self) -> None:
         """Write the weights: one array for each parameter, without pickle. Raises
@@ -250,38 +259,32 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
         tasks.load_file(task_file)
     folder = Path(folder)
     try:
-        config = _read_json(folder / CONFIG)
+        path, config = read_config(folder)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(_no_run(folder)) from None
-    if config.get("format") != FORMAT:
-        raise ValueError(
-            f"{folder} was written in run format {config.get('format')}; this version reads "
-            f"format {FORMAT}. Train again, or use the version that wrote it"
-        )
-    vocabularies = _read_json(folder / VOCAB)
-    _require_known_task(folder, config.get("task"))
+    vocabularies = read_json(folder / VOCAB)
+    _require_known_task(folder, config["task"].get("name"))
     try:
-        task = tasks.get(config["task"]["name"], **config["task"]["options"])
+        task = tasks.get(config["task"].pop("name"), **config["task"])
         source = Vocabulary.from_json(vocabularies["source"])
         target = Vocabulary.from_json(vocabularies["target"])
-        model = from_json(config.get("kind", FIRST_KIND), config["model"])
+        model = from_json(config["model"].pop("kind"), config["model"])
         expected = model.config.src_vocab_size, model.config.tgt_vocab_size
         if (len(source), len(target)) != expected:
             raise ValueError(
                 f"the vocabularies have {len(source)} and {len(target)} tokens, the model "
                 f"{expected[0]} and {expected[1]}"
             )
-        settings = config["training"]
-        if not isinstance(settings, dict):
-            raise ValueError(f'"training" has to be an object, not {shown(repr(settings))}')
+        settings = {**config["training"], "model": fields_of(model)}
+        settings |= {"vocabulary": config["vocabulary"]} if config["vocabulary"] else {}
         apply(model, settings.get("bug"))
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else sentence(error)
-        raise ValueError(f"{folder} is damaged: {CONFIG} or {VOCAB}: {reason}") from error
+        raise ValueError(f"{folder} is damaged: {path.name} or {VOCAB}: {reason}") from error
     except (MemoryError, OverflowError) as error:
         raise ValueError(
             f"{folder} describes a model for which there is not enough memory ({error}). "
-            f"Is {CONFIG} as the training wrote it?"
+            f"Is {path.name} as the training wrote it?"
         ) from error
     load_weights(model, folder / WEIGHTS)
     if settings.get("bug") is not None:
@@ -290,9 +293,8 @@ def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
     return Run(folder, task, model.eval(), source, target, settings)
 
 
-def _require_known_task(folder: Path, task: Any) -> None:
+def _require_known_task(folder: Path, name: Any) -> None:
     """Raise ValueError for the run of a task that is not known here, which is no damage."""
-    name = task.get("name") if isinstance(task, dict) else None
     if isinstance(name, str) and name not in tasks.names():
         raise ValueError(
             f'{folder} is a run of the task "{shown(name)}", which is not known here. If it is '
@@ -323,7 +325,7 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
     try:
         opened = open(path, "rb")
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     try:
         with opened, np.load(opened, allow_pickle=False) as arrays:
             state = dict(arrays)
@@ -339,8 +341,8 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
         model.load_state_dict(state)
     except ValueError as error:
         raise ValueError(
-            f"{path} holds the weights of another model than {CONFIG} describes, which may have "
-            f"been changed since ({sentence(error)})"
+            f"{path} holds the weights of another model than the run's configuration describes, "
+            f"which may have been changed since ({sentence(error)})"
         ) from error
 
 
@@ -365,31 +367,6 @@ def _no_run(folder: Path) -> str:
         f"{folder} is not the folder of a run: it {what}. "
         "Make one with: minitransformer train TASK --run FOLDER"
     )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: OSError) -> OSError:
-    """What to say of a file that may be in the best of health."""
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(f"{path} is missing, so this run cannot be used")
-    leave = ". Its owner can let you (chmod)" if isinstance(error, PermissionError) else ""
-    return type(error)(f"{path} cannot be read: {error.strerror or error}{leave}")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(_read(path))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: it holds no JSON object")
-    return content
 
 
 def _figures(line: str) -> dict[str, Any] | None:

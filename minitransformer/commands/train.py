@@ -3,18 +3,29 @@
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .. import tasks
+from ..configuration import (
+    PRESETS,
+    Source,
+    from_assignments,
+    from_file,
+    from_preset,
+    settle,
+)
 from ..fields import add_flags, given
 from ..looking.pictures import report
 from ..models import config, recurrent_config
 from ..models.kinds import KINDS
+from ..tasks.task import option_names
+from ..text.showing import shown
 from ..text.vocabulary_settings import VocabularySettings
 from ..training.parallel import started_by_mpi
 from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
 from ..training.trainer import train
-from .arguments import add_task_file, command
+from .arguments import Parser, add_task_file, command
 
 # What counts where a flag of the model is not given; for the others that is in their table.
 OTHERWISE = {
@@ -38,12 +49,20 @@ def add_train(commands: Any) -> None:
         "minitransformer train reverse --model attention-lstm",
         "minitransformer train reverse --d-model 48 --num-heads 3 --lr 0.002",
         "minitransformer train numbers --unit bpe --vocab-size 400",
+        "minitransformer train copy --preset quick --set model.positions=rotary",
+        "minitransformer train --config runs/reverse/config.toml --run runs/again",
         "minitransformer train mine --task-file mine.py",
         "minitransformer train numbers --size medium --workers 2",
         "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
     )
     add = sub.add_argument
-    add("task", metavar="TASK", help=f"one of: {', '.join(tasks.names())}, or that of --task-file")
+    names = f"one of: {', '.join(tasks.names())}, or that of --task-file"
+    add(
+        "words",
+        metavar="TASK",
+        nargs="*",
+        help=f"{names}; a file behind it is short for --option file=FILE, of tasks that read one",
+    )
     add_task_file(sub)
     add("--run", metavar="FOLDER", help="where to keep it (default: a new folder runs/TASK)")
     add(
@@ -53,6 +72,7 @@ def add_train(commands: Any) -> None:
         default=[],
         help="an option of the task, see: minitransformer tasks; may be given several times",
     )
+    add_sources(sub)
     add_flags(sub.add_argument_group("training").add_argument, TrainingSettings)
     add_flags(sub.add_argument_group("vocabulary").add_argument, VocabularySettings)
     add_model_flags(sub.add_argument_group("model").add_argument)
@@ -71,18 +91,68 @@ def add_model_flags(add: Callable[..., object]) -> None:
         add_flags(add_new, table, OTHERWISE)
 
 
+def add_sources(sub: Parser) -> None:
+    add = sub.add_argument_group(
+        "configuration",
+        "each counts more than those before it: what suits the task, --preset, --config,\n"
+        "  the flags below, --set",
+    ).add_argument
+    summaries = (f"{name}, {preset.summary}" for name, preset in PRESETS.items())
+    add("--preset", choices=[*PRESETS], help=f"settings by a name: {'; '.join(summaries)}")
+    add("--config", metavar="FILE.toml", help="a file of settings, as config.toml of a run")
+    add(
+        "--set",
+        metavar="TABLE.KEY=VALUE",
+        action="append",
+        default=[],
+        help="any of them, like model.d_model=64; may be given several times",
+    )
+
+
 def train_command(options: argparse.Namespace) -> None:
     if options.task_file is not None:
         tasks.load_file(options.task_file)
-    task = tasks.get(options.task, **dict(map(task_option, options.option)))
+    sources = [from_preset(options.preset)] if options.preset else []
+    sources += [from_file(Path(options.config))] if options.config is not None else []
+    if options.preset and sources[-1].whole:
+        raise ValueError(
+            f"--preset would do nothing: {options.config} is of a run, and has everything decided. "
+            "Change it with flags, or with --set"
+        )
+    sources += [from_flags(options), from_assignments(options.set)]
+    task, settings = settle(sources)
+    run = train(task, options.run, **settings)
+    if settings.get("quiet") and started_by_mpi().rank == 0:  # else the training has said it
+        report(run)
+
+
+def from_flags(options: argparse.Namespace) -> Source:
+    """What the flags say, and the words: a task and, for one with the option, its file."""
+    name, file, *_ = (*options.words, None, None)
+    if len(options.words) > 2 or "" in options.words:
+        raise ValueError(f"a training has one task, and a file at most, not {options.words}")
+    task = {"name": name} if name is not None else {}
+    if name is None and options.config is None:
+        raise ValueError(
+            "TASK is missing (see minitransformer train --help): name one of "
+            f"{', '.join(tasks.names())}, or a configuration with --config"
+        )
+    if name is not None and file is not None:
+        known = option_names(type(tasks.get(name)))
+        if "file" not in known:
+            raise ValueError(
+                f'the task "{name}" reads no file, so {shown(file)!r} says nothing to it; its '
+                f"options are {', '.join(known) or 'none'}: --option NAME=VALUE"
+            )
+        task["file"] = file
     settings = given(options, TrainingSettings)
     model = {"kind": settings.pop("model")} if "model" in settings else {}
     for table in CONFIGS:
         model |= given(options, table)
     vocabulary = given(options, VocabularySettings)
-    run = train(task, options.run, **settings, model=model, vocabulary=vocabulary)
-    if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
-        report(run)
+    dictionaries = {"model": model, "vocabulary": vocabulary}
+    settings |= {name: content for name, content in dictionaries.items() if content}
+    return Source({**task, **dict(map(task_option, options.option))}, settings)
 
 
 def task_option(text: str) -> tuple[str, str | int]:

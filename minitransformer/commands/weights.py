@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..fields import settings_of
 from ..files import Claim
 from ..lab.weight_file import load_safetensors, save_safetensors
+from ..models.kinds import fields_of
 from ..models.seq2seq import Seq2Seq
 from ..run import Run, load
 from ..text.showing import wrapped
@@ -62,9 +62,7 @@ def import_command(options: argparse.Namespace) -> None:
     if not options.run:
         raise ValueError('"" names no folder: name that of the new run')
     with Claim(Path(options.run), new=True) as folder:
-        flags = [each.name for each in settings_of(model.config) if each.metadata["flag"]]
-        fields = {name: getattr(model.config, name) for name in flags}
-        settings = {**like.settings, "model": {"kind": model.kind, **fields}}
+        settings = {**like.settings, "model": fields_of(model)}
         replace(like, folder=folder, model=model, settings=settings).save()
     print(wrapped(f"The run is in {folder}"))
 

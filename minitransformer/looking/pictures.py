@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config_file import CONFIG
 from ..run import PICTURES, Run
 from ..streams import show
 from ..text.showing import wrapped
@@ -25,6 +26,8 @@ def report(run: Run) -> None:
         show(wrapped(f"No pictures were drawn: {error}"))
     else:
         show(wrapped(f"Pictures: {', '.join(map(str, paths))}", indent="  "))
+    again = f"minitransformer train --config {run.folder / CONFIG}"
+    show(wrapped(f"The same training again: {again}", indent="  "))
 
 
 def save_pictures(run: Run, text: str) -> list[Path]:

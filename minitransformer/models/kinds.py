@@ -1,8 +1,9 @@
-"""Which kinds of models there are, by the names that `config.json` gives them."""
+"""Which kinds of models there are, by the names that a configuration gives them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..fields import settings_of
 from .config import TransformerConfig
 from .recurrent import AttentionLSTM, LSTMSeq2Seq
 from .recurrent_config import RecurrentConfig
@@ -36,3 +37,11 @@ def from_json(kind: str, content: dict[str, Any]) -> Seq2Seq:
         raise ValueError('"model" has to be an object, with the fields of its configuration')
     made = KINDS[kind]
     return made.model(made.config.from_json(content))
+
+
+def fields_of(model: Seq2Seq) -> dict[str, Any]:
+    """The kind of a model, and those fields of its configuration that a person chooses: the `model`
+    of the settings of a training that makes one like it. What is None is left out."""
+    chosen = [each.name for each in settings_of(model.config) if each.metadata["flag"]]
+    fields = {name: getattr(model.config, name) for name in chosen}
+    return {"kind": model.kind} | {k: v for k, v in fields.items() if v is not None}

@@ -4,7 +4,6 @@ not in the middle of a training."""
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from .. import toml
 from ..text.showing import shown
 from ..text.tokenising import UNITS, tokenize
 
@@ -41,7 +41,10 @@ def check_made(made: Task) -> None:
     task = type(made)
     for name in inspect.signature(task).parameters:
         _require(task, hasattr(made, name), f"has to keep its option {name!r} as self.{name}")
-    _tried(task, "options", lambda: json.dumps(made.options()))
+    _tried(task, "options", lambda: toml.dumps({"task": made.options()}))  # as a run keeps them
+    for name, parameter in inspect.signature(task).parameters.items():
+        lost = made.options()[name] is None and parameter.default is not None
+        _require(task, not lost, f"has None for {name!r}, which is kept only if it is the default")
     longest = _longest(task, made)
     _whole(task, "steps", made.steps)
     drawn, again = _draw(task, made), _draw(task, made)
@@ -84,6 +87,7 @@ def _check_options(task: type[Task]) -> None:
         plain = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         _require(task, plain, f"takes {parameter}; its options have to be named one by one")
         _require(task, parameter.default is not parameter.empty, f"needs a default for {name!r}")
+        _require(task, name != "name", 'has an option "name", which is what the task is known by')
 
 
 def _check_example(task: type[Task], made: Task, example: Any, longest: int | None) -> None:

@@ -45,10 +45,10 @@ def fitted(parts: Sequence[str], others: int) -> list[str]:
     return [short[i] for i in range(len(parts))]
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """The text in lines that the terminal need not break; all but the first are indented, and a
-    path that is longer than a line loses its middle."""
-    width = columns()
+def wrapped(text: str, indent: str = "", width: int | None = None) -> str:
+    """The text in lines that the terminal need not break, or of a width; all but the first are
+    indented, and a path that is longer than a line loses its middle."""
+    width = width or columns()
     if width is None:
         return text
     most = max(width - len(indent), 8)

@@ -14,13 +14,14 @@ import minigrad as mg
 
 from .. import tasks
 from ..bugs.table import apply, bug
+from ..config_file import is_run
 from ..files import Claim, naming
 from ..looking.pictures import report
 from ..models.config import ties_languages
-from ..models.kinds import KINDS
+from ..models.kinds import KINDS, fields_of
 from ..models.layers import BatchNorm, Dropout
 from ..models.seq2seq import Seq2Seq
-from ..run import CONFIG, LOG, WEIGHTS, Run, load_weights
+from ..run import LOG, WEIGHTS, Run, load_weights
 from ..streams import show
 from ..text.batching import POOL, Batch, Pair, shuffled_batches
 from ..text.showing import wrapped
@@ -28,8 +29,9 @@ from ..text.vocabulary import encoded, vocabularies
 from ..text.vocabulary_settings import VocabularySettings
 from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
 from .loop import fit
+from .overlaying import overlaid
 from .parallel import Alone, run_workers, started_by_mpi
-from .settings import KIND, MODEL_DEFAULTS, TrainingSettings
+from .settings import MODEL_DEFAULTS, TrainingSettings
 from .stopping import Stop
 from .threads import blas, using_threads
 
@@ -119,7 +121,7 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
                 stop.ask()
                 if settings.workers == 1 and group.size == 1:
                     run.save()
-                elif group.size > 1 or not (run.folder / CONFIG).exists():
+                elif group.size > 1 or not is_run(run.folder):
                     raise
             if stop.asked and first:
                 said = f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}"
@@ -136,20 +138,11 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
 
 
 def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are given, over those that the task presets: of a dictionary, as `model`,
-    entry by entry. Fields of another kind of model than the preset's begin from nothing, and so do
-    those of vocabularies of another unit."""
-    settings = {**task.preset, **given}
-    model, preset = settings.get("model"), task.preset.get("model")
-    if isinstance(model, dict) and isinstance(preset, dict):
-        same = model.get("kind", KIND) == preset.get("kind", KIND)
-        settings["model"] = {**preset, **model} if same else model
-    vocabulary, preset = settings.get("vocabulary"), task.preset.get("vocabulary")
-    if isinstance(vocabulary, dict) and isinstance(preset, dict):
-        usual = preset.get("unit", task.unit)
-        same = vocabulary.get("unit", usual) == usual
-        settings["vocabulary"] = {**preset, **vocabulary} if same else vocabulary
-    return settings
+    """The settings that are given, over those that the task presets (see `overlaid`)."""
+    preset = dict(task.preset)
+    if "vocabulary" in preset:
+        preset["vocabulary"] = {"unit": task.unit, **preset["vocabulary"]}
+    return overlaid(preset, given)
 
 
 def learn(
@@ -255,7 +248,11 @@ def _prepare(
         )
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
-    run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
+    decided = {"model": fields_of(model)}
+    decided |= {"vocabulary": {**settings.vocabulary, "unit": source_vocab.unit}}
+    recorded = {**settings.to_json(), **decided}
+    recorded = {name: value for name, value in recorded.items() if value is not None}
+    run = Run(folder, task, model, source_vocab, target_vocab, recorded)
     return run, pairs, validation_pairs, batch_rng
 
 
@@ -286,7 +283,7 @@ def _claimed(folder: str | Path | None, task: tasks.Task) -> Iterator[Path]:
     """The folder of a new run, claimed: the one asked for, or the first of runs/TASK, runs/TASK-2,
     ... that this process can make."""
     with Claim(Path(folder)) if folder is not None else _new_folder(task) as claimed:
-        if (claimed / CONFIG).exists():
+        if is_run(claimed):
             raise FileExistsError(f"{folder} holds a run already: name another folder for this one")
         yield claimed
 

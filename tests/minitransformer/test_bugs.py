@@ -1,7 +1,5 @@
 """The bug lab (bugs/): each mistake does what its row of the table says."""
 
-import json
-
 import numpy as np
 import pytest
 from toy_models import close, quick_train, same_weights, toy_model
@@ -135,9 +133,9 @@ def test_a_training_with_a_bug_is_another_and_its_run_says_so_whenever_it_is_use
 
 
 def test_a_run_with_a_bug_that_nobody_knows_is_damaged(run_folder):
-    config = json.loads((run_folder / "config.json").read_text())
-    config["training"]["bug"] = "no-such-bug"
-    (run_folder / "config.json").write_text(json.dumps(config))
+    path = run_folder / "config.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[training]", '[training]\nbug = "no-such-bug"'), encoding="utf-8")
     with pytest.raises(ValueError, match="is damaged: .*there is no bug 'no-such-bug'"):
         load(run_folder)
 
@@ -155,6 +153,4 @@ def test_the_command_trains_with_a_bug(tmp_path, capsys):
     sizes = ["--size", "tiny", "--steps", "3", "--train-examples", "50"]
     run = ["--run", str(tmp_path / "run"), "--quiet"]
     assert cli.main(["train", "reverse", "--bug", "no-scale", *sizes, *run]) == 0
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["bug"] == (
-        "no-scale"
-    )
+    assert load(tmp_path / "run").config["training"]["bug"] == "no-scale"

@@ -1,6 +1,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from minitransformer.commands import train as train_command
 from minitransformer.looking import pictures
 from minitransformer.looking.drawing import WITHOUT
 from minitransformer.run import WEIGHTS, load
+from minitransformer.tasks.copy import Copy
 from minitransformer.tasks.task import registered
 from minitransformer.text import showing
 from minitransformer.text.specials import UNKNOWN
@@ -191,7 +193,7 @@ def test_a_training_that_cannot_be_is_said_in_a_sentence_and_leaves_nothing(
 def test_a_missing_run_is_said_in_a_sentence(name, command, tmp_path):
     texts = ["abc"] if name == "translate" else []
     refused(command(name, tmp_path / "nowhere", *texts), "nowhere", "does not exist")
-    refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.json")
+    refused(command(name, tmp_path, *texts), str(tmp_path), "has no config.toml")
 
 
 @pytest.mark.parametrize("name", ["translate", "evaluate", "graph", "step"])
@@ -244,7 +246,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(command, trained, monkeypatch
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate_command, "evaluate", interrupted)
+    monkeypatch.setattr(evaluate_command, "report", interrupted)
     status, out, err = command("evaluate", trained.folder, "--count", 5)
     assert status == 130
     assert out == [] and "".join(err) == "minitransformer: stopped by Ctrl-C"
@@ -259,8 +261,30 @@ def test_tasks_lists_every_task_with_its_options(command):
     assert status == 0 and err == []
     for name in tasks.names():
         assert re.search(rf"^{name} ", text, re.MULTILINE)
-    assert "options: symbols=10, longest=16" in text
-    assert "options: largest=999999" in text
+    assert re.search("options +symbols=10, longest=16", text)
+    assert re.search("options +largest=999999", text)
+    assert all(len(line) <= 80 for line in out)
+
+
+def test_tasks_shows_one_in_full(command):
+    class Much(Copy):
+        name = "much"
+        preset = {"size": "tiny", "model": {"dropout": 0.1}}
+        apart = {"long": "those that are longer than any in training"}
+
+    try:
+        tasks.register(Much)
+        status, out, err = command("tasks", "much")
+    finally:
+        registered.pop("much", None)
+    text = "\n".join(out)
+    assert status == 0 and err == [] and out[0].startswith("much ")
+    assert text.count(" -> ") == 5
+    assert re.search("apart +long: those that are longer than any in training", text)
+    assert re.search("preset +size tiny; model.dropout 0.1", text)
+    assert re.search("train +minitransformer train much --option symbols=10", text)
+    assert all(len(line) <= 80 for line in out)
+    refused(command("tasks", "coppy"), 'no task "coppy"', 'did you mean "copy"?')
 
 
 def test_translate_writes_a_line_for_each_text(command, trained):
@@ -356,7 +380,9 @@ def test_evaluate_says_how_many_were_right_and_shows_what_was_wrong(command, tra
     assert status == 0 and err == []
     head = r"20 examples of the test split: exact match (\d+\.\d)%, loss \d+\.\d{4} per token"
     share = float(re.fullmatch(head, out[0])[1])
-    wrong = [re.fullmatch(r"  (\w+) -> (\w*)  \(right: (\w+)\)", line) for line in out[1:]]
+    assert re.match(r"  the model +(\S+)", out[3])[1] == f"{share}%"
+    shown = [line for line in out if " -> " in line]
+    wrong = [re.fullmatch(r"  (\w+) -> (\w*)  \(right: (\w+)\)", line) for line in shown]
     assert len(wrong) == min(5, round(20 * (1 - share / 100)))
     for source, written, right in (found.groups() for found in wrong):
         assert right == source[::-1]
@@ -370,7 +396,13 @@ def test_what_evaluate_counts_as_wrong_is_what_it_lists(command, trained, monkey
     monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: [[UNKNOWN]] * len(src))
     _, out, _ = command("evaluate", trained.folder, "--count", 3)
     assert "exact match 0.0%" in out[0]
-    assert len(out) == 4
+    assert sum(" -> " in line for line in out) == 3
+
+
+def test_evaluate_refuses_a_split_that_there_is_not_with_those_that_there_are(command, trained):
+    said = ["no split 'tset'", "only train, validation, test"]
+    refused(command("evaluate", trained.folder, "--split", "tset"), *said)
+    refused(command("evaluate", trained.folder, "--split", "tset", "--count", 3), *said)
 
 
 def test_evaluate_gives_the_same_for_the_same_seed(command, trained):
@@ -429,6 +461,7 @@ def test_without_matplotlib_training_succeeds_and_says_what_is_missing(
     assert out == [
         f"The run is in {tmp_path / 'run'}",
         f"No pictures were drawn: {WITHOUT}",
+        f"The same training again: minitransformer train --config {tmp_path / 'run/config.toml'}",
     ]
     assert len(load(tmp_path / "run").translate("abc")) == 1
 
@@ -585,6 +618,28 @@ def test_on_a_terminal_no_line_is_longer_than_it_is_wide(width, monkeypatch):
 def test_where_there_is_no_terminal_lines_are_whole(monkeypatch):
     assert showing.fitted(["a" * 300], others=20) == ["a" * 300]
     assert showing.wrapped("a b " * 100) == "a b " * 100
+
+
+OLD_RUN = Path(__file__).with_name("old_run")  # of format 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["translate", "RUN", "abcd", "--beam", 2],
+        ["evaluate", "RUN", "--count", 5],
+        ["check", "RUN"],
+        ["graph", "RUN", "--depth", 0, "-o", "new/graph.dot"],
+        ["attention", "RUN", "ab", "-o", "new/attention.svg"],
+        ["export", "RUN", "weights.safetensors"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_command_uses_a_run_of_the_first_format(arguments, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(OLD_RUN, "old")
+    status, out, err = command(*("old" if word == "RUN" else word for word in arguments))
+    assert (status, err) == (0, []) and out
 
 
 # As a process of its own.

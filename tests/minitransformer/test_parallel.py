@@ -180,7 +180,7 @@ def test_workers_within_workers_are_refused(tmp_path):
 
 
 def test_an_error_of_one_worker_ends_all_under_mpiexec(tmp_path):
-    (tmp_path / "config.json").write_text("{}")  # only the first worker sees that it is taken
+    (tmp_path / "config.toml").write_text("{}")  # only the first worker sees that it is taken
     done = mpi(2, "train", "reverse", "--size", "tiny", "--steps", "5", "--run", str(tmp_path))
     assert done.returncode != 0
     assert "holds a run already" in done.stderr

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomllib
 from toy_models import toy_model
 
-from minitransformer import Run, Vocabulary, tasks
+from minitransformer import Run, Vocabulary, tasks, toml
+from minitransformer.config_file import OLD_CONFIG
 from minitransformer.files import write_whole
 from minitransformer.run import CONFIG, LOG, VOCAB, WEIGHTS, load
 
@@ -31,8 +33,29 @@ def refused(folder, *parts, error=ValueError):
     return said
 
 
+OLD_RUN = Path(__file__).with_name("old_run")  # of format 1, as the version before this wrote it
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """A copy of it, to be changed as one likes."""
+    return shutil.copytree(OLD_RUN, tmp_path / "old")
+
+
+def tables_of(folder):
+    return tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
+
+
 def change(path, **values):
+    """Put other values into a file of JSON."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def change_table(folder, table, /, **values):
+    """Put other values into a table of the configuration of a run."""
+    tables = tables_of(folder)
+    tables[table] = {**tables[table], **values}
+    (folder / CONFIG).write_text(toml.dumps(tables), encoding="utf-8")
 
 
 def numbers_run(largest=99, known=range(100), **config):
@@ -98,33 +121,61 @@ def test_a_run_with_accents_is_read_on_a_system_whose_encoding_is_not_utf_8(tmp_
 
 
 def test_the_configuration_says_the_kind_of_the_model(run_folder):
-    assert json.loads((run_folder / CONFIG).read_text())["kind"] == "transformer"
+    assert tables_of(run_folder)["model"]["kind"] == "transformer"
+
+
+def test_the_configuration_of_a_run_is_the_tables_of_its_file(run_folder):
+    run, tables = load(run_folder), tables_of(run_folder)
+    assert tables.pop("run") == {"format": 2}
+    assert run.config == tables
+    assert [*run.config] == ["task", "vocabulary", "model", "training"]
+    assert run.config["task"] == {"name": "reverse", "symbols": 5, "longest": 4}
+    assert run.config["model"]["d_model"] == run.model.config.d_model
+    assert run.config["training"]["steps"] == 300
+
+
+def test_a_run_of_the_first_format_is_loaded_and_saved_as_today(old_run):
+    before = json.loads((old_run / OLD_CONFIG).read_text())
+    run = load(old_run)
+    assert run.model.config.to_json() == before["model"]
+    assert run.task.options() == before["task"]["options"]
+    given = {name: value for name, value in before["training"].items() if value is not None}
+    assert {**run.settings, "model": given["model"]} == given
+    written = run.translate("abcd", "edd", "c")
+    assert written[1:] == ["edd", "c"]  # it has learned
+    run.save()
+    assert not (old_run / OLD_CONFIG).exists()
+    again = load(old_run)
+    assert again.config == run.config and again.settings == run.settings
+    assert again.translate("abcd", "edd", "c") == written
 
 
 @pytest.mark.parametrize("pad_id", [{}, {"pad_id": 0}], ids=["without pad_id", "with pad_id"])
-def test_a_run_without_a_kind_is_a_transformer(pad_id, run_folder, trained):
-    path = run_folder / CONFIG
+def test_a_run_without_a_kind_is_a_transformer(pad_id, old_run):
+    path, right = old_run / OLD_CONFIG, load(old_run)
     config = json.loads(path.read_text())
     del config["kind"]
     config["model"].update(pad_id)
     path.write_text(json.dumps(config))
-    old = load(run_folder)
-    assert old.model.config == trained.model.config
-    assert old.translate("abcd", "e") == trained.translate("abcd", "e")
+    old = load(old_run)
+    assert old.model.config == right.model.config
+    assert old.translate("abcd", "e") == right.translate("abcd", "e")
     old.save()  # and is written as today
-    assert json.loads(path.read_text())["kind"] == "transformer"
-    assert "pad_id" not in json.loads(path.read_text())["model"]
+    assert tables_of(old_run)["model"]["kind"] == "transformer"
+    assert "pad_id" not in tables_of(old_run)["model"]
 
 
-def test_another_kind_is_refused_with_those_that_there_are(run_folder):
-    change(run_folder / CONFIG, kind="mamba")
+def test_another_kind_is_refused_with_those_that_there_are(run_folder, old_run):
+    change_table(run_folder, "model", kind="mamba")
     refused(run_folder, CONFIG, "no kind of model 'mamba', only lstm, attention-lstm, transformer")
+    change(old_run / OLD_CONFIG, kind="mamba")
+    refused(old_run, OLD_CONFIG, "no kind of model 'mamba', only lstm, attention-lstm")
 
 
-def test_another_id_of_padding_is_refused(run_folder):
-    model = json.loads((run_folder / CONFIG).read_text())["model"]
-    change(run_folder / CONFIG, model={**model, "pad_id": 3})
-    refused(run_folder, CONFIG, "pad_id has to be 0, not 3")
+def test_another_id_of_padding_is_refused(old_run):
+    model = json.loads((old_run / OLD_CONFIG).read_text())["model"]
+    change(old_run / OLD_CONFIG, model={**model, "pad_id": 3})
+    refused(old_run, OLD_CONFIG, "pad_id has to be 0, not 3")
 
 
 # Damaged.
@@ -137,7 +188,7 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    refused(tmp_path, "has no config.json", error=FileNotFoundError)
+    refused(tmp_path, "has no config.toml", error=FileNotFoundError)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -229,15 +280,28 @@ def test_weights_of_another_model_are_refused(run_folder):
     refused(run_folder, WEIGHTS, first)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
-def test_another_format_is_refused_and_named(version, run_folder):
-    change(run_folder / CONFIG, format=version)
-    refused(run_folder, f"run format {version}", "reads format 1")
+@pytest.mark.parametrize("version", [0, 3, "1", None])
+def test_another_format_is_refused_and_named(version, run_folder, old_run):
+    change(old_run / OLD_CONFIG, format=version)
+    refused(old_run, f"run format {version}", "reads formats 1 and 2")
+    if version is None:
+        change_table(run_folder, "run", format=version)
+        refused(run_folder, CONFIG, "damaged: its end is missing")
+    else:
+        change_table(run_folder, "run", format=version)
+        refused(run_folder, f"run format {version}", "reads formats 1 and 2")
+
+
+def test_a_run_of_one_format_under_the_name_of_the_other_is_refused(run_folder, old_run):
+    (run_folder / CONFIG).rename(run_folder / OLD_CONFIG)
+    refused(run_folder, OLD_CONFIG, "damaged")
+    (old_run / OLD_CONFIG).rename(old_run / CONFIG)
+    refused(old_run, CONFIG, "damaged")
 
 
 @pytest.mark.parametrize("text", ["{", "nonsense", "[1, 2]", '"text"', "\x00", "{'format': 1}"])
 @pytest.mark.parametrize("name", [CONFIG, VOCAB])
-def test_a_file_that_is_no_json_object_is_named(name, text, run_folder):
+def test_a_file_that_is_no_table_or_object_is_named(name, text, run_folder):
     (run_folder / name).write_text(text)
     refused(run_folder, name, "damaged")
 
@@ -254,6 +318,31 @@ def test_a_file_that_is_no_text_is_named(name, run_folder):
     refused(run_folder, name, "damaged")
 
 
+SIZES = {"src_vocab_size": 9, "tgt_vocab_size": 9}
+
+
+@pytest.mark.parametrize(
+    "table, values",
+    [
+        ("task", {"name": None}),
+        ("task", {"symbols": 99}),
+        ("task", {"colour": 1}),
+        ("task", {"name": ["copy"]}),
+        ("model", {"kind": None}),
+        ("model", {"kind": ["transformer"]}),
+        ("model", {"src_vocab_size": None}),
+        ("model", {"d_model": "wide"}),
+        ("model", {"width": 3}),
+        ("model", {"num_heads": True}),
+        ("model", {"tgt_vocab_size": 10**15}),
+    ],
+    ids=str,
+)
+def test_a_config_that_describes_no_model_is_named(table, values, run_folder):
+    change_table(run_folder, table, **values)
+    refused(run_folder, CONFIG, "damaged")
+
+
 @pytest.mark.parametrize(
     "change_to",
     [
@@ -266,24 +355,26 @@ def test_a_file_that_is_no_text_is_named(name, run_folder):
         {"kind": ["transformer"]},
         {"model": None},
         {"model": {"d_model": 32}},
-        {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "d_model": "wide"}},
-        {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "width": 3}},
-        {"model": {"src_vocab_size": 9, "tgt_vocab_size": 9, "num_heads": True}},
+        {"model": {**SIZES, "d_model": "wide"}},
+        {"model": {**SIZES, "width": 3}},
+        {"model": {**SIZES, "num_heads": True}},
         {"model": {"src_vocab_size": 9, "tgt_vocab_size": 10**15}},
         {"model": [1]},
         {"training": 3},
     ],
     ids=str,
 )
-def test_a_config_that_describes_no_model_is_named(change_to, run_folder):
-    change(run_folder / CONFIG, **change_to)
-    refused(run_folder, CONFIG, "damaged")
+def test_an_old_config_that_describes_no_model_is_named(change_to, old_run):
+    change(old_run / OLD_CONFIG, **change_to)
+    refused(old_run, OLD_CONFIG, "damaged")
 
 
-def test_a_run_of_a_task_that_is_not_known_here_is_not_called_damaged(run_folder):
-    change(run_folder / CONFIG, task={"name": "knit", "options": {}})
-    said = refused(run_folder, 'the task "knit"', "not known here", "--task-file", "task_file=")
-    assert "damaged" not in said
+def test_a_run_of_a_task_that_is_not_known_here_is_not_called_damaged(run_folder, old_run):
+    change_table(run_folder, "task", name="knit")
+    change(old_run / OLD_CONFIG, task={"name": "knit", "options": {}})
+    for folder in (run_folder, old_run):
+        said = refused(folder, 'the task "knit"', "not known here", "--task-file", "task_file=")
+        assert "damaged" not in said
 
 
 def test_a_run_of_a_task_of_ones_own_is_loaded_with_its_file(run_folder, tmp_path, trained):
@@ -295,7 +386,7 @@ def test_a_run_of_a_task_of_ones_own_is_loaded_with_its_file(run_folder, tmp_pat
         "class Knit(Reverse):\n"
         "    name = 'knit'\n"
     )
-    change(run_folder / CONFIG, task={"name": "knit", "options": {"symbols": 5, "longest": 4}})
+    change_table(run_folder, "task", name="knit")
     try:
         loaded = load(run_folder, task_file=file)
         assert loaded.task.name == "knit"
@@ -306,12 +397,15 @@ def test_a_run_of_a_task_of_ones_own_is_loaded_with_its_file(run_folder, tmp_pat
 
 
 @pytest.mark.parametrize("key", ["task", "model", "training"])
-def test_a_config_that_lacks_something_is_named_with_what_it_lacks(key, run_folder):
-    path = run_folder / CONFIG
-    config = json.loads(path.read_text())
-    del config[key]
-    path.write_text(json.dumps(config))
+def test_a_config_that_lacks_something_is_named_with_what_it_lacks(key, run_folder, old_run):
+    tables = tables_of(run_folder)
+    del tables[key]
+    (run_folder / CONFIG).write_text(toml.dumps(tables), encoding="utf-8")
     refused(run_folder, CONFIG, "damaged", key)
+    config = json.loads((old_run / OLD_CONFIG).read_text())
+    del config[key]
+    (old_run / OLD_CONFIG).write_text(json.dumps(config))
+    refused(old_run, OLD_CONFIG, "damaged", key)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +510,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(name, without_permiss
 def test_a_folder_that_may_not_be_read_is_not_called_missing(without_permission):
     run, forbid = without_permission
     forbid(run)
-    with pytest.raises(PermissionError, match="config.json cannot be read: Permission denied"):
+    with pytest.raises(PermissionError, match="config.toml cannot be read: Permission denied"):
         load(run)
 
 
@@ -430,14 +524,13 @@ def test_too_little_memory_for_weights_is_not_called_damage(run_folder, monkeypa
 
 
 def test_a_configuration_of_a_model_that_no_memory_holds_is_said(run_folder):
-    model = json.loads((run_folder / CONFIG).read_text())["model"]
-    change(run_folder / CONFIG, model={**model, "d_ff": 10**14})
+    change_table(run_folder, "model", d_ff=10**14)
     refused(run_folder, CONFIG, "GB of memory, and this machine has")
 
 
-def test_nested_json_is_damage(run_folder):
-    (run_folder / CONFIG).write_text("[" * 100_000)
-    refused(run_folder, CONFIG, "damaged")
+def test_nested_json_is_damage(old_run):
+    (old_run / OLD_CONFIG).write_text("[" * 100_000)
+    refused(old_run, OLD_CONFIG, "damaged")
 
 
 def test_a_file_is_no_folder(run_folder):

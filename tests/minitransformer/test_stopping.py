@@ -241,7 +241,7 @@ def test_a_training_that_was_killed_before_its_first_save_can_be_started_again(t
     wait_until(training(folder))
     os.killpg(process.pid, signal.SIGKILL)
     ended(process)
-    with pytest.raises(FileNotFoundError, match="no config.json yet: its training has not come"):
+    with pytest.raises(FileNotFoundError, match="no config.toml yet: its training has not come"):
         load(folder)
     run = quick_train(folder, steps=10)
     assert [line["step"] for line in run.log() if "loss" in line] == [5, 10]  # of this one alone

@@ -58,7 +58,7 @@ def test_a_training_whose_streams_fail_goes_on(line, workers, tmp_path):
         2,
         4,
     ]
-    for name in ("config.json", "log.jsonl"):  # nothing that was to be shown went into a file
+    for name in ("config.toml", "log.jsonl"):  # nothing that was to be shown went into a file
         assert b"validation loss" not in (tmp_path / "run" / name).read_bytes()
 
 

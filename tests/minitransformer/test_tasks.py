@@ -13,6 +13,28 @@ from minitransformer.training.trainer import with_preset
 BUILT_IN = ["copy", "numbers", "reverse"]
 
 
+@pytest.mark.parametrize(
+    "option, default, kept, part",
+    [
+        ("name", "x", "x", 'has an option "name"'),
+        ("depth", 3, None, "has None for 'depth', which is kept only if it is the default"),
+        ("depth", 3, object(), "task.depth cannot be written as TOML"),
+    ],
+)
+def test_a_task_whose_options_no_run_could_keep_is_refused(option, default, kept, part):
+    namespace: dict = {"Countdown": Countdown, "kept": kept}
+    exec(  # a class whose constructor has an option of that name
+        "class Lost(Countdown):\n"
+        "    name = 'lost'\n"
+        f"    def __init__(self, {option}={default!r}):\n"
+        f"        self.{option} = kept\n",
+        namespace,
+    )
+    with pytest.raises(ValueError, match=part):
+        tasks.register(namespace["Lost"])
+    assert "lost" not in registered
+
+
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomllib
 from threadpoolctl import threadpool_limits
 from toy_models import quick_train
 
@@ -80,6 +81,6 @@ def test_the_command_sets_threads_and_the_log_begins_with_them_and_the_kernel(tm
     )
     first = json.loads((tmp_path / "run" / LOG).read_text().splitlines()[0])
     assert first == {"step": 0, "workers": 1, **blas(), "blas_threads": min(2, CORES)}
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text(encoding="utf-8"))
     assert config["training"]["threads"] == 2
     assert "quiet" not in config["training"]

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,7 +6,7 @@ from toy_models import quick_train, same_weights, toy_model
 
 import minitransformer as mt
 from minitransformer import TrainingSettings, cli, tasks
-from minitransformer.run import CONFIG, LOG, WEIGHTS, load
+from minitransformer.run import LOG, WEIGHTS, load
 from minitransformer.training import listeners, loop, trainer
 from minitransformer.training.loop import Step
 from minitransformer.training.metrics import Evaluation
@@ -108,10 +107,10 @@ def test_watching_a_training_does_not_change_it(tmp_path):
 
 def test_the_run_records_all_that_is_needed_to_repeat_it(tmp_path):
     run = quick_train(tmp_path / "run", seed=3, model={"positions": "learned", "dropout": 0.1})
-    config = json.loads((run.folder / CONFIG).read_text())
-    task = tasks.get(config["task"]["name"], **config["task"]["options"])
-    again = mt.train(task, tmp_path / "again", quiet=True, **config["training"])
+    task = tasks.get(run.config["task"].pop("name"), **run.task.options())
+    again = mt.train(task, tmp_path / "again", quiet=True, **load(run.folder).settings)
     assert same_weights(run.model, again.model)
+    assert again.config == run.config
 
 
 # The data.
