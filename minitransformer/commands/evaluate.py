@@ -39,11 +39,14 @@ def evaluate_command(options: argparse.Namespace) -> None:
     if options.seed < 0:
         raise ValueError(f"--seed has to be at least 0, not {options.seed}")
     texts = run.task.examples(options.split, count, np.random.default_rng(options.seed))
-    result = evaluate(run.model, run.ids_of(texts))
-    print(
-        f"{len(texts)} examples of the {options.split} split: "
-        f"exact match {result.exact_match:.1%}, loss {result.loss:.4f} per token"
-    )
+    result = evaluate(run.model, run.ids_of(texts), run.task.ends)
+    loss, examples = f"loss {result.loss:.4f} per token", f"{len(texts)} examples"
+    if not run.task.ends:  # nothing can be written that is right, as a whole
+        said = f"{loss}, perplexity {result.perplexity:.2f}"
+        print(f"{examples} of the {options.split} split: {said}")
+        return
+    said = f"exact match {result.exact_match:.1%}, {loss}"
+    print(f"{examples} of the {options.split} split: {said}")
     written = map(run.target_vocab.decode, result.predictions)
     checked = zip(texts, written, result.right)  # an exact match is what is right token by token
     wrong = [(*pair, text) for pair, text, right in checked if not right]

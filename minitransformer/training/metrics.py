@@ -26,6 +26,11 @@ class Evaluation:
     predictions: list[list[int]]
     right: list[bool]
 
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): among so many tokens, equally probable ones, a choice is as hard."""
+        return float(np.exp(self.loss))
+
 
 def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg.Tensor:
     """Cross-entropy per real target token, the decoder being given the right tokens before each."""
@@ -35,14 +40,15 @@ def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg
     )
 
 
-def evaluate(model: Seq2Seq, pairs: Sequence[Pair]) -> Evaluation:
-    """An Evaluation of `model` on `pairs` of source and target ids."""
+def evaluate(model: Seq2Seq, pairs: Sequence[Pair], ends: bool = True) -> Evaluation:
+    """An Evaluation of `model` on `pairs` of source and target ids; `ends` is as for `make_batch`.
+    """
     if not pairs:
         raise ValueError("evaluate: there are no examples to try the model on")
     total, tokens, predictions = 0.0, 0, []
     for start in range(0, len(pairs), BATCH_SIZE):
         part = pairs[start : start + BATCH_SIZE]
-        batch = make_batch(part)
+        batch = make_batch(part, ends)
         with evaluating(model):
             total += batch_loss(model, batch).item() * batch.num_tokens
         tokens += batch.num_tokens

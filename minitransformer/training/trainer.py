@@ -134,11 +134,13 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
 
 def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are given, over those that the task presets: of a dictionary, as `model`,
-    entry by entry. Fields of another kind of model than the preset's begin from nothing."""
+    entry by entry. The kind of model is the preset's where none is given; fields of another kind
+    begin from nothing."""
     settings = {**task.preset, **given}
     model, preset = settings.get("model"), task.preset.get("model")
     if isinstance(model, dict) and isinstance(preset, dict):
-        same = model.get("kind", KIND) == preset.get("kind", KIND)
+        kind = preset.get("kind", KIND)
+        same = model.get("kind", kind) == kind
         settings["model"] = {**preset, **model} if same else model
     return settings
 
@@ -162,7 +164,7 @@ def learn(
     )
     schedule.cool_down(steps, settings.cooldown)
     group.attach(optimizer)
-    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model)), steps)
+    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model), run.task.ends), steps)
     processes = max(settings.workers, group.size)
     validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
     first, pace = group.rank == 0, Pace()
@@ -217,9 +219,9 @@ def _prepare(
     texts = task.examples("train", settings.train_examples, data_rng)
     available = task.available("validation", settings.validation_examples)
     validation_texts = task.examples("validation", max(1, available), data_rng)
-    shared = ties_languages(settings.fields.get("tie_embeddings"))
-    source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
     kind = KINDS[settings.kind]
+    shared = kind.one_vocabulary or ties_languages(settings.fields.get("tie_embeddings"))
+    source_vocab, target_vocab = vocabularies(texts, task.unit, shared)
     config = kind.config.of_size(
         settings.size,
         len(source_vocab),
@@ -240,7 +242,19 @@ def _prepare(
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
     run = Run(folder, task, model, source_vocab, target_vocab, settings.to_json())
-    return run, run.ids_of(texts), run.ids_of(validation_texts), batch_rng
+    pairs, validation_pairs = run.ids_of(texts), run.ids_of(validation_texts)
+    _require_writable(model, pairs)
+    return run, pairs, validation_pairs, batch_rng
+
+
+def _require_writable(model: Seq2Seq, pairs: Sequence[Pair]) -> None:
+    """Raise ValueError for targets longer than the model can ever write."""
+    longest, most = max(len(target) for _, target in pairs), getattr(model, "longest_target", None)
+    if most is not None and longest > most:
+        raise ValueError(
+            f"a model of the kind {model.kind} writes {most} token, a class, and targets of this "
+            f"task have up to {longest}: choose another kind, or a task of classes"
+        )
 
 
 def _give_own_randomness(model: Seq2Seq, seed: int, rank: int) -> None:
@@ -258,11 +272,11 @@ def _pool(model: Seq2Seq) -> int:
 
 
 def _endless(
-    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int
+    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int, ends: bool
 ) -> Iterator[Batch]:
     """Batches, one pass over the data after another."""
     while True:
-        yield from shuffled_batches(pairs, batch_size, rng, pool)
+        yield from shuffled_batches(pairs, batch_size, rng, pool, ends)
 
 
 @contextmanager

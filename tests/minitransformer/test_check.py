@@ -21,6 +21,9 @@ MODELS = {
     "scaled": {"init": "scaled", "num_encoder_layers": 2},
     "lstm": {"kind": "lstm"},
     "attention-lstm": {"kind": "attention-lstm"},
+    "decoder-lm": {"kind": "decoder-lm", "num_layers": 2},
+    "decoder-lm, rotary": {"kind": "decoder-lm", "positions": "rotary", "norm_first": True},
+    "encoder-classifier": {"kind": "encoder-classifier"},
 }
 
 
