@@ -76,7 +76,7 @@ class TransformerConfig:
         default=None,
         metadata=setting(
             YES_OR_NO,
-            "normalise what encoder and decoder give, as --norm-first does in any case",
+            "normalise what leaves the encoder, and the decoder",
             "as norm_first",
         ),
     )

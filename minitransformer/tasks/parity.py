@@ -15,15 +15,24 @@ class Parity(Task):
     name = "parity"
     summary = "say whether there is an odd or an even number of ones: 1 0 1 1 to odd"
     unit = "words"
-    steps = 3_000
-    preset = {"model": {"kind": "encoder-classifier"}}
+    steps = 4_000
+    # Learned positions begin near 0: at first it counts ones, wherever they stand, which is all
+    # there is to learn. With sinusoids it learns the strings of the training by heart.
+    preset = {
+        "model": {"kind": "encoder-classifier", "norm_first": True, "positions": "learned"},
+        "batch_size": 64,
+        "lr": 0.003,
+    }
+    how_many = "strings of 1 to 8 bits, 510 of them"
+    how_long = "a minute"
+    expect = "all of 23 held-out strings right, a step that comes all at once"
 
-    def __init__(self, longest: int = 10):
+    def __init__(self, longest: int = 8):
         self.longest = whole_number("longest", longest, 1, 64)
         self.max_length = self.longest
 
     def sample(self, rng: np.random.Generator) -> str:
-        # As many strings as there are have the same chance, so that short ones are seldom drawn.
+        # Every length is as likely as any other: short strings are what it learns first.
         length = rng.integers(1, self.longest + 1)
         return " ".join(map(str, rng.integers(2, size=length)))
 
