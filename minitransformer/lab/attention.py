@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..models.seq2seq import AttentionTensors
 from ..models.decoder_lm import stream
+from ..models.seq2seq import AttentionTensors
 from ..text.specials import PAD
 from .subject import TIGHT, Finding, Subject, counted, value
 

@@ -41,8 +41,7 @@ def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg
 
 
 def evaluate(model: Seq2Seq, pairs: Sequence[Pair], ends: bool = True) -> Evaluation:
-    """An Evaluation of `model` on `pairs` of source and target ids; `ends` is as for `make_batch`.
-    """
+    """An Evaluation of `model` on `pairs` of source and target ids; `ends` as for `make_batch`."""
     if not pairs:
         raise ValueError("evaluate: there are no examples to try the model on")
     total, tokens, predictions = 0.0, 0, []
