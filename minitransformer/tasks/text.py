@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Text(Task):
         for split in reversed(PARTS):  # the small parts first, for who looks for those
             yield from self.starts[split].tolist()
 
-    def split_of(self, example: int) -> str:
+    def split_of(self, example: Any) -> str:
         return next(split for split in reversed(PARTS) if example >= self.starts[split][0])
 
     def pair(self, example: int) -> tuple[str, str]:
