@@ -15,17 +15,19 @@ class Parity(Task):
     name = "parity"
     summary = "say whether there is an odd or an even number of ones: 1 0 1 1 to odd"
     unit = "words"
-    steps = 4_000
+    steps = 4_500
     # Learned positions begin near 0: at first it counts ones, wherever they stand, which is all
-    # there is to learn. With sinusoids it learns the strings of the training by heart.
+    # there is to learn. With sinusoids, or more width, it learns the training's strings by heart.
     preset = {
+        "size": "tiny",
         "model": {"kind": "encoder-classifier", "norm_first": True, "positions": "learned"},
         "batch_size": 64,
-        "lr": 0.003,
+        "lr": 0.005,
+        "warmup_steps": 750,
     }
     how_many = "strings of 1 to 8 bits, 510 of them"
-    how_long = "a minute"
-    expect = "all of 23 held-out strings right, a step that comes all at once"
+    how_long = "half a minute"
+    expect = "all held-out strings right, at once; or, with some seeds, no more than by chance"
 
     def __init__(self, longest: int = 8):
         self.longest = whole_number("longest", longest, 1, 64)
