@@ -12,6 +12,8 @@ from .lab.weight_file import load_safetensors, save_safetensors
 from .looking.attention_maps import attention_maps
 from .models.attention import MultiHeadAttention, scaled_dot_product_attention
 from .models.config import TransformerConfig
+from .models.decoder_lm import DecoderLM
+from .models.encoder_classifier import EncoderClassifier
 from .models.layers import BatchNorm, Dropout, Embedding, FeedForward, LayerNorm, Linear
 from .models.lstm import LSTM, BidirectionalLSTM, LSTMCell
 from .models.masks import combine_masks, look_ahead_mask, padding_mask
@@ -25,6 +27,7 @@ from .models.positions import (
 )
 from .models.recurrent import AdditiveAttention, AttentionLSTM, LSTMSeq2Seq
 from .models.recurrent_config import RecurrentConfig
+from .models.stack_config import StackConfig
 from .models.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, Transformer
 from .run import Run, load
 from .tasks import Task
@@ -44,10 +47,12 @@ __all__ = [
     "BidirectionalLSTM",
     "ConcatenatedEncoding",
     "Decoder",
+    "DecoderLM",
     "DecoderLayer",
     "Dropout",
     "Embedding",
     "Encoder",
+    "EncoderClassifier",
     "EncoderLayer",
     "Explanation",
     "FeedForward",
@@ -61,6 +66,7 @@ __all__ = [
     "RecurrentConfig",
     "Run",
     "SinusoidalEncoding",
+    "StackConfig",
     "Task",
     "TrainingSettings",
     "Transformer",

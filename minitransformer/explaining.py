@@ -47,6 +47,25 @@ decoder.layers.N.cross_attention; B is 1, the sentence:
 A tensor has one name: the last norm of the encoder, `encoder.layers.N.norm_2` of its last layer or
 with pre-norm `encoder.norm`, is found as `memory`. With pre-norm a `norm_i` comes before the
 sub-layer, and `add_i` is what goes on. A training keeps the names alone (see `mg.names_only`).
+
+An EncoderClassifier has those of the source and the encoder, and after them these; `logits` and
+`probabilities` are as above, with C for the vocabulary:
+
+| name                                 | shape              | is                            |
+| ------------------------------------ | ------------------ | ----------------------------- |
+| mean                                 | (B, d_model)       | of the memory, no padding     |
+| class logits                         | (B, C)             | of the classes                |
+
+A DecoderLM has, of its stream of L tokens, ATTENTION for decoder.layers.N.self_attention with L for
+T_q and T_k, all that an encoder layer has as decoder.layers.N, and `logits` and `probabilities` of
+the target. Instead of embeddings and positions of two sides it has these, and its last norm is
+found as `decoder.layers.N.norm_2.normalised` of the last layer or `decoder.norm.normalised`:
+
+| name                                 | shape              | is                            |
+| ------------------------------------ | ------------------ | ----------------------------- |
+| stream embeddings                    | (B, L, d_model)    | times sqrt(d_model) (3.4)     |
+| positions.positions                  | (L, d_model)       | not with rotary ones (3.5)    |
+| positions.with positions             | (B, L, d_model)    | the sum of these two          |
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ A field says its default, what it has to be, and what it is for. The checks of t
 (`check`), the command's flags and their help (`add_flags`) are made of nothing else.
 """
 
+import argparse
 import dataclasses
 import difflib
 import math
@@ -148,7 +149,9 @@ def add_flags(
         metavar = {int: "N", float: "X"}.get(must.read)
         flag = "--" + each.name.replace("_", "-")
         if must.read is bool:
-            add(flag, action="store_true", default=None, help=each.metadata["purpose"])
+            default = f" (default: {default})" if each.default is None else ""
+            purpose = each.metadata["purpose"] + default
+            add(flag, action=argparse.BooleanOptionalAction, default=None, help=purpose)
         else:
             other = f"; the flag alone: {alone}" if alone else ""
             purpose = f"{each.metadata['purpose']} (default: {default}{other})"

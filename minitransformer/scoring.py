@@ -41,7 +41,9 @@ class Scores:
 @dataclass(frozen=True)
 class Report:
     """What came of one split. `tokens` is the part of the target tokens that the model finds most
-    probable after the right ones before; `references` is how many there are of a source."""
+    probable after the right ones before; `references` is how many there are of a source. Of a task
+    whose texts have no end (see Task.ends) there are no scores: nothing written is right or wrong.
+    """
 
     examples: int
     loss: float
@@ -56,16 +58,19 @@ class Report:
 def report(run: Run, texts: Texts, near: Nearest, decode: Decode | None = None) -> Report:
     """Let the run translate the sources of `texts`, and hold what it writes against the targets."""
     pairs = run.ids_of(texts)
-    result = evaluate(run.model, pairs, decode)
+    result = evaluate(run.model, pairs, run.task.ends, decode)
     written = [run.target_vocab.decode(ids) for ids in result.predictions]
+    # By the text, for in byte pairs the same text can be written in other pieces.
+    meant = [(run.target_vocab.decode(tgt), UNKNOWN not in tgt) for _, tgt in pairs]
+    right = [text == target and known for text, (target, known) in zip(written, meant)]
     sources, targets = [source for source, _ in texts], [target for _, target in texts]
     references = [_all(run, source, target) for source, target in texts]
     judge = Judge(references, targets)
 
     def of_texts(texts: list[str]) -> Scores:
         ids = map(run.target_vocab.encode, texts)
-        right = [own == tgt and UNKNOWN not in tgt for own, (_, tgt) in zip(ids, pairs)]
-        return judge.scores(texts, float(np.mean(right)))
+        same = [own == tgt and UNKNOWN not in tgt for own, (_, tgt) in zip(ids, pairs)]
+        return judge.scores(texts, float(np.mean(same)))
 
     return Report(
         examples=len(texts),
@@ -74,14 +79,16 @@ def report(run: Run, texts: Texts, near: Nearest, decode: Decode | None = None) 
         tokens=result.teacher_forced,
         references=float(np.mean([len(each) for each in references])),
         scores={
-            MODEL: judge.scores(written, result.exact_match),
+            MODEL: judge.scores(written, float(np.mean(right))),
             COPY: of_texts(sources),
             NEAREST: of_texts([near.target(source) for source in sources]),
-        },
+        }
+        if run.task.ends
+        else {},
         signatures=judge.signatures,
-        wrong=[
-            (*pair, text) for pair, text, right in zip(texts, written, result.right) if not right
-        ],
+        wrong=[(*pair, text) for pair, text, good in zip(texts, written, right) if not good]
+        if run.task.ends
+        else [],
     )
 
 

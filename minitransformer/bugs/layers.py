@@ -48,10 +48,10 @@ class NormBefore(EncoderLayer):
     """It normalises before each sub-layer, though the model is said to do so after it; and so what
     leaves the stack is not normalised at all."""
 
-    def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
+    def forward(self, x: mg.Tensor, mask: np.ndarray | None, cache: Any = None) -> mg.Tensor:
         real = real_positions(mask, x)
         y = self.norm_1(x, real)
-        x = (x + self.dropout(self.self_attention(y, y, y, mask))).named("add_1")
+        x = (x + self.dropout(self.self_attention(y, y, y, mask, cache))).named("add_1")
         return (x + self.dropout(self.feed_forward(self.norm_2(x, real)))).named("add_2")
 
 

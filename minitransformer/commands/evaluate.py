@@ -83,18 +83,16 @@ def examples(run: Run, split: str, options: argparse.Namespace) -> list[tuple[st
 
 def lines_of(report: Report, title: str) -> Iterator[str]:
     """A report as a person reads it."""
-    exact = report.scores[MODEL].exact
-    yield wrapped(
-        f"{report.examples:,} examples of the {title}: exact match {exact:.1%}, "
-        f"loss {report.loss:.4f} per token",
-        indent="  ",
-    )
+    exact = f"exact match {report.scores[MODEL].exact:.1%}, " if report.scores else ""
+    said = f"{exact}loss {report.loss:.4f} per token"
+    yield wrapped(f"{report.examples:,} examples of the {title}: {said}", indent="  ")
     yield wrapped(
         f"  perplexity {report.perplexity:.3f}; of the tokens {report.tokens:.1%} are the most "
         "probable after the right ones before",
         indent="  ",
     )
-    yield from table(report)
+    if report.scores:
+        yield from table(report)
     for wrong in report.wrong[:WRONG]:
         source, target, text = fitted(wrong, others=len("   ->   (right: )"))
         yield f"  {source} -> {text}  (right: {target})"

@@ -23,7 +23,10 @@ class Prefix:
 class Rereading:
     """`start` and `step` of the contract (models/seq2seq.py), made of a model's `forward` alone.
 
-    It writes what the model's own `step` writes, only slower: to compare with, and to time.
+    It writes what the model's own `step` writes, only slower: to compare with, and to time. The
+    source too is read again for every token: of what a model does with it `forward` says nothing,
+    and a reference that relied on `start` would not notice where that is wrong. What the cache
+    alone saves is measured by tests/benchmarks/caching.py, which reads the source once.
     """
 
     def __init__(self, model: Seq2Seq):

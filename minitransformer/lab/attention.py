@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..models.decoder_lm import stream
 from ..models.seq2seq import AttentionTensors
 from ..text.specials import PAD
 from .subject import TIGHT, Finding, Subject, counted, value
@@ -27,10 +28,11 @@ def each(subject: Subject) -> Iterator[tuple[str, AttentionTensors, np.ndarray]]
 
 def may_look(subject: Subject, kind: AttentionTensors) -> tuple[np.ndarray, np.ndarray]:
     """Which queries (B, T_q) are real, and which keys each of them may look at (B, T_q, T_k)."""
-    real = {"source": subject.batch.src != PAD, "target": subject.batch.tgt_in != PAD}
-    queries, keys = real[kind.queries], real[kind.keys]
+    src, tgt = subject.batch.src, subject.batch.tgt_in
+    ids = {"source": src, "target": tgt, "stream": stream(src, tgt[:, 1:])[0]}
+    queries, keys = ids[kind.queries] != PAD, ids[kind.keys] != PAD
     allowed = np.repeat(keys[:, None], queries.shape[1], axis=1)
-    if kind.queries == kind.keys == "target":
+    if kind.queries == kind.keys != "source":
         allowed &= np.tri(keys.shape[1], dtype=bool)
     return queries, allowed
 

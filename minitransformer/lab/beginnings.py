@@ -5,7 +5,7 @@ import numpy as np
 import minigrad as mg
 
 from ..text.batching import make_batch
-from ..text.specials import PAD
+from ..text.specials import END, PAD
 from .subject import LENGTHS, Finding, Subject, value, without_dropout
 
 NO_NEW_ONE = Finding(
@@ -13,6 +13,8 @@ NO_NEW_ONE = Finding(
 )
 MODELS = 4  # new ones, whose losses are averaged: there is chance in each
 NEAR = 1.75  # nats: logits by chance, of variance 1 to 2, make an even guess worse by half of it
+# Whose embeddings are added to which positions.
+SIDES = {"source": "src_positions", "target": "tgt_positions", "stream": "positions"}
 DROWNED = 0.75  # words that are so much less loud than positions
 
 
@@ -28,6 +30,9 @@ def beginning(subject: Subject) -> Finding:
             losses.append(subject.loss(model, batch, 0.0).item())
     loss, expected = float(np.mean(losses)), float(np.log(vocabulary))
     said = f"{loss:.2f}, and log({vocabulary}) is {expected:.2f}"
+    if hasattr(subject.original, "longest_target"):
+        ends = np.mean(batch.tgt_out[batch.tgt_out != PAD] == END)
+        expected, said = expected * (1 - ends), f"{said}, where {ends:.0%} are certain ends"
     return Finding(abs(loss - expected) <= NEAR, said)
 
 
@@ -36,7 +41,7 @@ def embeddings(subject: Subject) -> Finding:
     if subject.fresh is None:
         return NO_NEW_ONE
     graph, said = mg.graph_of(subject.fresh(subject.batch.src, subject.batch.tgt_in)), []
-    for side, at in (("source", "src_positions"), ("target", "tgt_positions")):
+    for side, at in SIDES.items():
         words, positions = value(graph, f"{side} embeddings"), value(graph, f"{at}.positions")
         if words is None or positions is None:
             continue

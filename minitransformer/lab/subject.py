@@ -83,13 +83,17 @@ class Subject:
         different ones if there are enough."""
         config, rng = self.original.config, self.rng()
         most = config.max_length - 1  # the end token takes a position too
+        writes = min(most, getattr(self.original, "longest_target", most))
 
         def words(vocabulary: int, count: int) -> list[int]:
             some = np.arange(len(SPECIALS), vocabulary) if vocabulary > len(SPECIALS) else [UNKNOWN]
-            return rng.choice(some, min(count, most)).tolist()
+            return rng.choice(some, count).tolist()
 
         return [
-            (words(config.src_vocab_size, source), words(config.tgt_vocab_size, target))
+            (
+                words(config.src_vocab_size, min(source, most)),
+                words(config.tgt_vocab_size, min(target, writes)),
+            )
             for source, target in lengths
         ]
 

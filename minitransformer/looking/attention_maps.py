@@ -69,13 +69,17 @@ def _chosen(what: str, number: int | None, numbers: Sequence[int]) -> tuple[slic
 def attention_maps(run: Run, text: str) -> Attention:
     """What looks at what while `run.model` writes its own translation of `text`: AttentionMaps of
     each kind of attention that the model has, by title. The Transformer has that of the "encoder",
-    the "decoder", and "encoder-decoder"; a model without attention has none.
+    the "decoder", and "encoder-decoder"; a model without attention has none. An EncoderClassifier
+    has the first, a DecoderLM the second.
 
-    A row of the target is labelled by the token that is written there, having looked.
+    A row of the target is labelled by the token that is written there, having looked, and one of a
+    DecoderLM's stream by the token that comes next.
     """
     explanation = run.explain(text)
     read, seen, written = explanation.source, explanation.target, explanation.written
-    keys, queries = {"source": read, "target": seen}, {"source": read, "target": written}
+    start, words = seen[:1], read[:-1]
+    keys = {"source": read, "target": seen, "stream": start + words + seen[1:]}
+    queries = {"source": read, "target": written, "stream": words + written}
     maps = Attention()
     for kind in run.model.attention_tensors():
         weights = np.concatenate([explanation[name] for name in kind.names])  # (L, H, T_q, T_k)

@@ -47,6 +47,7 @@ def save_loss_curve(run: Run) -> Path:
     losses.set_yscale("log")
     losses.set_xlabel("step")
     losses.set_ylabel("cross-entropy per token, nats")
+    exact.set_visible(bool(exact.lines))
     exact.set_ylim(0, 1.05)
     exact.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     if losses.lines:

@@ -89,7 +89,7 @@ class MultiHeadAttention(mg.Module):
         if key is not None and value is not None:
             k, v = self.keys_and_values(key, value)
             if self.rotary:
-                start = 0 if cache is None else cache.length
+                start = 0 if cache is None else cache.place
                 q, k = rotated(q, start).named("rotated Q"), rotated(k, start).named("rotated K")
             if cache is not None:
                 k, v = cache.extend(k, v)

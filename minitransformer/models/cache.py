@@ -13,15 +13,21 @@ import minigrad as mg
 @dataclass
 class KeyValueCache:
     """The keys and values that one attention has computed so far, (B, H, T, d_k) each; None before
-    the first."""
+    the first. So many of them are `padding`, all told or in each row (B,), and have no place."""
 
     keys: mg.Tensor | None = None
     values: mg.Tensor | None = None
+    padding: int | np.ndarray = 0
 
     @property
     def length(self) -> int:
         """How many positions it holds."""
         return 0 if self.keys is None else self.keys.shape[2]
+
+    @property
+    def place(self) -> int | np.ndarray:
+        """The place of the next position: one, or that of each row (B,)."""
+        return self.length - self.padding
 
     def extend(self, keys: mg.Tensor, values: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
         """Add those of new positions after the old ones, and return all of them."""
@@ -39,9 +45,14 @@ class KeyValueCache:
 
     def select(self, rows: np.ndarray) -> "KeyValueCache":
         """The cache of a batch made of these rows."""
+        padding = self.padding[rows] if isinstance(self.padding, np.ndarray) else self.padding
         if self.keys is None or self.values is None:
-            return KeyValueCache()
-        return KeyValueCache(self.keys[rows], self.values[rows])
+            return KeyValueCache(padding=padding)
+        return KeyValueCache(self.keys[rows], self.values[rows], padding)
+
+    def copy(self) -> "KeyValueCache":
+        """A cache that can be extended while this one stays as it is. No array is copied."""
+        return KeyValueCache(self.keys, self.values, self.padding)
 
 
 @dataclass
@@ -57,4 +68,4 @@ class LayerCache:
 
     def copy(self) -> "LayerCache":
         """A cache that can be extended while this one stays as it is. No array is copied."""
-        return LayerCache(KeyValueCache(self.own.keys, self.own.values), self.memory)
+        return LayerCache(self.own.copy(), self.memory)

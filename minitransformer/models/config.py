@@ -76,7 +76,7 @@ class TransformerConfig:
         default=None,
         metadata=setting(
             YES_OR_NO,
-            "normalise what encoder and decoder give, as --norm-first does in any case",
+            "normalise what leaves the encoder, and the decoder",
             "as norm_first",
         ),
     )
@@ -106,13 +106,7 @@ class TransformerConfig:
         check(self, "TransformerConfig")
         if isinstance(self.tie_embeddings, str):
             object.__setattr__(self, "tie_embeddings", TIES[self.tie_embeddings])
-        divides = self.d_model % self.num_heads == 0
-        words = "a multiple of num_heads"
-        require(divides, "TransformerConfig", "d_model", words, self.d_model)
-        if self.positions == "rotary":
-            words = "an even number of times num_heads, for rotary positions turn pairs"
-            even = self.d_model // self.num_heads % 2 == 0
-            require(even, "TransformerConfig", "d_model", words, self.d_model)
+        check_heads(self, "TransformerConfig")
         if self.ties_languages and self.src_vocab_size != self.tgt_vocab_size:
             raise ValueError(
                 "tie_embeddings shares one matrix between both languages, so they need one "
@@ -208,6 +202,16 @@ class TransformerConfig:
         require(pad_id == PAD, "TransformerConfig", "pad_id", f"{PAD}", pad_id)
         require_known(content, cls, "TransformerConfig")
         return cls(**content)
+
+
+def check_heads(config: Any, where: str) -> None:
+    """Raise ValueError where d_model cannot be divided among the heads."""
+    divides = config.d_model % config.num_heads == 0
+    require(divides, where, "d_model", "a multiple of num_heads", config.d_model)
+    if config.positions == "rotary":
+        words = "an even number of times num_heads, for rotary positions turn pairs"
+        even = config.d_model // config.num_heads % 2 == 0
+        require(even, where, "d_model", words, config.d_model)
 
 
 def ties_languages(tie_embeddings: Any) -> bool:

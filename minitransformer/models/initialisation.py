@@ -30,7 +30,9 @@ def identity(model: mg.Module) -> None:
 def scaled(model: mg.Module) -> None:
     """What a sub-layer adds to the residual path begins 1 / sqrt(n) times as large, n being how
     many follow one another in its stack, so that their sum does not grow with depth: 2N for the N
-    layers of an encoder (as in GPT-2, Radford et al. 2019), 3N for those of a decoder."""
+    layers of an encoder or a DecoderLM, as in GPT-2 (Radford et al. 2019). A layer of a decoder has
+    three, with attention to the encoder, so there it is 3N, where GPT-2's rule taken by the letter
+    says 2N: GPT-2 has no such layer."""
     for stack in model.modules():
         layers = getattr(stack, "layers", None)
         if isinstance(layers, list):

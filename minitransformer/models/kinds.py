@@ -5,17 +5,22 @@ from typing import Any, NamedTuple
 
 from ..fields import settings_of
 from .config import TransformerConfig
+from .decoder_lm import DecoderLM
+from .encoder_classifier import EncoderClassifier
 from .recurrent import AttentionLSTM, LSTMSeq2Seq
 from .recurrent_config import RecurrentConfig
 from .seq2seq import Seq2Seq
+from .stack_config import StackConfig
 from .transformer import Transformer
 
 
 class Kind(NamedTuple):
-    """`model(config, rng)` makes a model from a `config`."""
+    """`model(config, rng)` makes a model from a `config`; `one_vocabulary` is whether source and
+    target have to have the same."""
 
     model: Callable[..., Seq2Seq]
     config: Any
+    one_vocabulary: bool = False
 
 
 # To add one, write its file here, see seq2seq.py, and name it in this table.
@@ -23,6 +28,8 @@ KINDS = {
     "lstm": Kind(LSTMSeq2Seq, RecurrentConfig),
     "attention-lstm": Kind(AttentionLSTM, RecurrentConfig),
     "transformer": Kind(Transformer, TransformerConfig),
+    "decoder-lm": Kind(DecoderLM, StackConfig, one_vocabulary=True),
+    "encoder-classifier": Kind(EncoderClassifier, StackConfig),
 }
 
 

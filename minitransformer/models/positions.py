@@ -30,14 +30,23 @@ def concatenated_sinusoids(length: int, d_model: int) -> np.ndarray:
     return np.concatenate([np.sin(angle), np.cos(angle), np.zeros((length, d_model % 2))], axis=1)
 
 
+def places(start: int | np.ndarray, length: int) -> slice | np.ndarray:
+    """So many places, one after another: an index into a table of positions. Where `start` is
+    that of each row (B,), so is the index (B, length)."""
+    if isinstance(start, np.ndarray):
+        return start[:, None] + np.arange(length)
+    return slice(start, start + length)
+
+
 class SinusoidalEncoding(mg.Module):
-    """x + sinusoids: (B, T, d_model) in and out. `start` is the time of the first position."""
+    """x + sinusoids: (B, T, d_model) in and out. `start` is the time of the first position, or
+    that of each row (B,)."""
 
     def __init__(self, d_model: int, max_length: int, rng: np.random.Generator | None = None):
         self.table = sinusoids(max_length, d_model)
 
-    def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
-        rows = self.table[start : start + x.shape[1]]  # (T, d_model)
+    def forward(self, x: mg.Tensor, start: int | np.ndarray = 0) -> mg.Tensor:
+        rows = self.table[places(start, x.shape[1])]  # (T, d_model), or (B, T, d_model)
         return (x + mg.Tensor(rows, dtype=x.dtype, name="positions")).named("with positions")
 
 
@@ -55,8 +64,8 @@ class LearnedEncoding(mg.Module):
         rows = rng.normal(0, 0.02, (max_length, d_model))
         self.weight = mg.Parameter(rows, np.float32)
 
-    def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
-        rows = self.weight[start : start + x.shape[1]].named("positions")  # (T, d_model)
+    def forward(self, x: mg.Tensor, start: int | np.ndarray = 0) -> mg.Tensor:
+        rows = self.weight[places(start, x.shape[1])].named("positions")  # as of the sinusoids
         return (x + rows).named("with positions")
 
 
@@ -66,19 +75,21 @@ class NothingAdded(mg.Module):
     def __init__(self, d_model: int, max_length: int, rng: np.random.Generator | None = None):
         pass
 
-    def forward(self, x: mg.Tensor, start: int = 0) -> mg.Tensor:
+    def forward(self, x: mg.Tensor, start: int | np.ndarray = 0) -> mg.Tensor:
         return x
 
 
-def rotated(x: mg.Tensor, start: int = 0) -> mg.Tensor:
+def rotated(x: mg.Tensor, start: int | np.ndarray = 0) -> mg.Tensor:
     """Queries or keys (..., T, d_k), each pair of columns turned by t / 10000^(2i/d_k), where t is
-    the time of the position: `start` that of the first (Su et al. 2021, equation 34).
+    the time of the position: `start` that of the first, or of the first of each row, (B,), of
+    queries (B, H, T, d_k) (Su et al. 2021, equation 34).
 
     A query's product with a key then depends on how far they are apart, and not on where.
     """
     time, d_k = x.shape[-2:]
-    t = np.arange(start, start + time)[:, None]
-    angle = t / 10000 ** (2 * (np.arange(d_k) // 2) / d_k)  # (T, d_k), equal in each pair
+    t = np.add.outer(start, np.arange(time))[..., None]  # (T, 1), or (B, T, 1)
+    t = t if t.ndim == 2 else t[:, None]  # (B, 1, T, 1): the same in each head
+    angle = t / 10000 ** (2 * (np.arange(d_k) // 2) / d_k)  # (..., T, d_k), equal in each pair
     quarter = np.zeros((d_k, d_k))  # x @ quarter is x with each pair (a, b) turned to (-b, a)
     even = np.arange(0, d_k, 2)
     quarter[even + 1, even], quarter[even, even + 1] = -1, 1

@@ -19,7 +19,10 @@ class RecurrentConfig:
     tgt_vocab_size: int = field(metadata=setting(COUNT, "tokens of the target", flag=False))
     d_model: int = field(default=512, metadata=setting(COUNT, "width of embeddings and layers"))
     num_layers: int = field(
-        default=1, metadata=setting(COUNT, "layers of encoder and decoder each, if recurrent")
+        default=1,
+        metadata=setting(
+            COUNT, "layers: of encoder and decoder each, if recurrent; of a model of one stack"
+        ),
     )
     dropout: float = field(default=0.1, metadata=setting(PROBABILITY, "of each entry to be 0"))
     max_length: int = field(default=512, metadata=setting(COUNT, "positions of source and target"))

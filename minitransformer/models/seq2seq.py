@@ -13,7 +13,7 @@ Decoding, evaluation, runs and attention maps know nothing else of a model. One 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -56,17 +56,21 @@ class Config(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
+Side: TypeAlias = Literal["source", "target", "stream"]
+
+
 @dataclass(frozen=True)
 class AttentionTensors:
     """Where one kind of attention stands in the recorded graph of `forward`.
 
     `names` are those of the weights, a tensor (B, H, T_q, T_k) for each layer. `queries` and `keys`
-    say which side the positions belong to: the source, or the target.
+    say which side the positions belong to: the source, the target, or the one stream that a
+    DecoderLM makes of both.
     """
 
     title: str
-    queries: Literal["source", "target"]
-    keys: Literal["source", "target"]
+    queries: Side
+    keys: Side
     names: list[str]
 
 

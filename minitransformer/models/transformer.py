@@ -16,12 +16,13 @@ from .layers import NORMS, Dropout, Embedding, FeedForward, Linear
 from .masks import combine_masks, look_ahead_mask, padding_mask, real_positions
 from .positions import POSITIONS
 from .seq2seq import AttentionTensors, checked_ids, checked_length
+from .stack_config import BlockConfig
 
 
 class EncoderLayer(mg.Module):
     """Self-attention and feed-forward, each followed by Add & Norm (section 3.1)."""
 
-    def __init__(self, config: TransformerConfig, rng: np.random.Generator):
+    def __init__(self, config: BlockConfig, rng: np.random.Generator):
         norm, rotary = NORMS[config.norm], config.positions == "rotary"
         sizes = config.d_model, config.num_heads, rng, config.attention_bias
         self.self_attention = MultiHeadAttention(*sizes, rotary=rotary)
@@ -31,13 +32,16 @@ class EncoderLayer(mg.Module):
         self.dropout = Dropout(config.dropout, rng)
         self.norm_first = config.norm_first
 
-    def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
+    def forward(
+        self, x: mg.Tensor, mask: np.ndarray | None, cache: KeyValueCache | None = None
+    ) -> mg.Tensor:
+        """`mask` says what may be attended to; a `cache` holds what comes before x."""
         real = real_positions(mask, x)
         if self.norm_first:  # "pre-norm": the residual path stays untouched (Xiong et al. 2020)
             y = self.norm_1(x, real)
-            x = (x + self.dropout(self.self_attention(y, y, y, mask))).named("add_1")
+            x = (x + self.dropout(self.self_attention(y, y, y, mask, cache))).named("add_1")
             return (x + self.dropout(self.feed_forward(self.norm_2(x, real)))).named("add_2")
-        attended = self.dropout(self.self_attention(x, x, x, mask))
+        attended = self.dropout(self.self_attention(x, x, x, mask, cache))
         x = self.norm_1((x + attended).named("add_1"), real)  # Add & Norm
         fed = self.dropout(self.feed_forward(x))
         return self.norm_2((x + fed).named("add_2"), real)  # Add & Norm
@@ -88,13 +92,16 @@ class DecoderLayer(mg.Module):
 class Encoder(mg.Module):
     """A stack of encoder layers: (B, S, d_model) in and out."""
 
-    def __init__(self, config: TransformerConfig, rng: np.random.Generator):
+    def __init__(self, config: BlockConfig, rng: np.random.Generator):
         self.layers = [EncoderLayer(config, rng) for _ in range(config.num_encoder_layers)]
         self.norm = NORMS[config.norm](config.d_model) if config.normalises_end else None
 
-    def forward(self, x: mg.Tensor, mask: np.ndarray | None) -> mg.Tensor:
-        for layer in self.layers:
-            x = layer(x, mask)
+    def forward(
+        self, x: mg.Tensor, mask: np.ndarray | None, caches: list[KeyValueCache] | None = None
+    ) -> mg.Tensor:
+        """As each of its layers; `caches` are theirs."""
+        for i, layer in enumerate(self.layers):
+            x = layer(x, mask, caches[i] if caches else None)
         return self.norm(x, real_positions(mask, x)) if self.norm else x
 
 

@@ -29,6 +29,8 @@ class Task:
     summary: str  # one line for a listing
     unit: str  # what both vocabularies are made of: "words" or "characters"
     max_length: int  # tokens in the longest source or target, without start and end
+    # Whether a target ends by itself. Of a piece that is cut out, the end is not learnt.
+    ends: bool = True
     steps: int = 4_000  # of training, for a small model to learn it well
     how_many: str = ""  # how many examples there are, in words, for a listing
     how_long: str = ""  # that a training with its presets takes on two cores, in words

@@ -27,13 +27,15 @@ class Batch:
         return int((self.tgt_out != PAD).sum())
 
 
-def make_batch(pairs: Sequence[Pair]) -> Batch:
+def make_batch(pairs: Sequence[Pair], ends: bool = True) -> Batch:
     """A Batch of (source ids, target ids). Here alone start and end are added: the decoder
-    is given the target shifted right by one (figure 1)."""
+    is given the target shifted right by one (figure 1). Where no target `ends`, being cut, nothing
+    is asked for after its last token."""
+    end = END if ends else PAD
     return Batch(
         src=source_rows([src for src, _ in pairs]),
         tgt_in=padded([[START, *tgt] for _, tgt in pairs]),
-        tgt_out=padded([[*tgt, END] for _, tgt in pairs]),
+        tgt_out=padded([[*tgt, end] for _, tgt in pairs]),
     )
 
 
@@ -52,17 +54,22 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def shuffled_batches(
-    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int = POOL
+    pairs: Sequence[Pair],
+    batch_size: int,
+    rng: np.random.Generator,
+    pool: int = POOL,
+    ends: bool = True,
 ) -> Iterator[Batch]:
     """One pass over `pairs` in random order, in batches of similar length: little padding. `pool`
-    batches' worth of examples are sorted by length together; with 1 a batch has all lengths."""
+    batches' worth of examples are sorted by length together; with 1 a batch has all lengths.
+    `ends` is as for `make_batch`."""
     order = rng.permutation(len(pairs))
     batches = []
     for start in range(0, len(order), pool * batch_size):
         near = sorted(order[start : start + pool * batch_size], key=lambda i: _length(pairs[i]))
         batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
     for i in rng.permutation(len(batches)):
-        yield make_batch([pairs[j] for j in batches[i]])
+        yield make_batch([pairs[j] for j in batches[i]], ends)
 
 
 def _length(pair: Pair) -> int:

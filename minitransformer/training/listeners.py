@@ -122,18 +122,19 @@ class Validation:
     def __call__(self, step: Step) -> None:
         if step.number not in self.validated_at:
             return
-        result = evaluate(self.run.model, self.pairs)
+        result = evaluate(self.run.model, self.pairs, self.run.task.ends)
         if not math.isfinite(result.loss):  # the last update can do that, without another step
             raise FloatingPointError(
                 f"the training diverged: after step {step.number} the validation loss is "
                 f"{result.loss:g}. Try a smaller --lr or --lr-scale"
             )
-        self.run.add_to_log(
-            step=step.number, validation_loss=result.loss, exact_match=result.exact_match
-        )
+        ends = self.run.task.ends  # else nothing can be written that is right, as a whole
+        exact = {"exact_match": result.exact_match} if ends else {}
+        self.run.add_to_log(step=step.number, validation_loss=result.loss, **exact)
         if not self.quiet:
             title = f"step {step.number}: validation loss {result.loss:.4f}"
-            show(f"{title}, exact {result.exact_match:.1%}")
+            perplexity = f"perplexity {result.perplexity:.2f}"
+            show(f"{title}, " + (f"exact {result.exact_match:.1%}" if ends else perplexity))
             lines = self._translations(result)
             for line, before in zip(lines, self.shown or [""] * SHOWN):
                 if line != before:  # what did not change need not be read again
@@ -147,7 +148,8 @@ class Validation:
         )[:SHOWN]:
             texts = [self.run.source_vocab.decode(source), self.run.target_vocab.decode(predicted)]
             read, written = fitted(texts, others=10)
-            lines.append(f"  {'ok ' if right else '  x'} {read} -> {written}")
+            mark = ("ok " if right else "  x") if self.run.task.ends else "   "
+            lines.append(f"  {mark} {read} -> {written}")
         return lines
 
 

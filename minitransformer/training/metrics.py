@@ -33,6 +33,11 @@ class Evaluation:
     teacher_forced: float = 0.0
     free_running: float = 0.0
 
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): among so many tokens, equally probable ones, a choice is as hard."""
+        return float(np.exp(self.loss))
+
 
 def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg.Tensor:
     """Cross-entropy per real target token, the decoder being given the right tokens before each."""
@@ -42,9 +47,11 @@ def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg
     )
 
 
-def evaluate(model: Seq2Seq, pairs: Sequence[Pair], decode: Decode | None = None) -> Evaluation:
+def evaluate(
+    model: Seq2Seq, pairs: Sequence[Pair], ends: bool = True, decode: Decode | None = None
+) -> Evaluation:
     """An Evaluation of `model` on `pairs` of source and target ids, which are decoded greedily, or
-    as `decode(model, src)` does."""
+    as `decode(model, src)` does; `ends` is as for `make_batch`."""
     decode = decode or greedy_decode
     if not pairs:
         raise ValueError("evaluate: there are no examples to try the model on")
@@ -52,7 +59,7 @@ def evaluate(model: Seq2Seq, pairs: Sequence[Pair], decode: Decode | None = None
     forced = free = 0
     for start in range(0, len(pairs), BATCH_SIZE):
         part = pairs[start : start + BATCH_SIZE]
-        batch = make_batch(part)
+        batch = make_batch(part, ends)
         with evaluating(model):
             logits = model(batch.src, batch.tgt_in)
             loss = mg.cross_entropy(logits, batch.tgt_out, ignore_index=PAD)

@@ -164,7 +164,7 @@ def learn(
     )
     schedule.cool_down(steps, settings.cooldown)
     group.attach(optimizer)
-    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model)), steps)
+    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model), run.task.ends), steps)
     processes = max(settings.workers, group.size)
     validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
     first, pace = group.rank == 0, Pace()
@@ -219,7 +219,8 @@ def _prepare(
     texts = task.examples("train", settings.train_examples, data_rng)
     available = task.available("validation", settings.validation_examples)
     validation_texts = task.examples("validation", max(1, available), data_rng)
-    shared = ties_languages(settings.fields.get("tie_embeddings"))
+    kind = KINDS[settings.kind]
+    shared = kind.one_vocabulary or ties_languages(settings.fields.get("tie_embeddings"))
     wanted = VocabularySettings.of(settings.vocabulary)
     source_vocab, target_vocab = vocabularies(texts, task.unit, shared, wanted)
     pairs = encoded(texts, source_vocab, target_vocab)
@@ -228,7 +229,6 @@ def _prepare(
     if source_vocab.unit != task.unit:  # of other tokens only those are known that are seen here
         longest = max(len(ids) for pair in pairs + validation_pairs for ids in pair)
         room = max(longest // 4, task.max_length - longest)
-    kind = KINDS[settings.kind]
     config = kind.config.of_size(
         settings.size,
         len(source_vocab),
@@ -252,8 +252,19 @@ def _prepare(
     decided |= {"vocabulary": {**settings.vocabulary, "unit": source_vocab.unit}}
     recorded = {**settings.to_json(), **decided}
     recorded = {name: value for name, value in recorded.items() if value is not None}
+    _require_writable(model, pairs)
     run = Run(folder, task, model, source_vocab, target_vocab, recorded)
     return run, pairs, validation_pairs, batch_rng
+
+
+def _require_writable(model: Seq2Seq, pairs: Sequence[Pair]) -> None:
+    """Raise ValueError for targets longer than the model can ever write."""
+    longest, most = max(len(target) for _, target in pairs), getattr(model, "longest_target", None)
+    if most is not None and longest > most:
+        raise ValueError(
+            f"a model of the kind {model.kind} writes {most} token, a class, and targets of this "
+            f"task have up to {longest}: choose another kind, or a task of classes"
+        )
 
 
 def _give_own_randomness(model: Seq2Seq, seed: int, rank: int) -> None:
@@ -271,11 +282,11 @@ def _pool(model: Seq2Seq) -> int:
 
 
 def _endless(
-    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int
+    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int, ends: bool
 ) -> Iterator[Batch]:
     """Batches, one pass over the data after another."""
     while True:
-        yield from shuffled_batches(pairs, batch_size, rng, pool)
+        yield from shuffled_batches(pairs, batch_size, rng, pool, ends)
 
 
 @contextmanager

@@ -20,9 +20,10 @@ IN_LAYERS = [name for name, each in BUGS.items() if each.layers]
 
 
 def tiny(kind="transformer", **changes):
-    model, config = KINDS[kind]
-    made = config.of_size("tiny", 12, 11, **{"max_length": 20, "dropout": 0.1, **changes})
-    return model(made, np.random.default_rng(3))
+    of_kind = KINDS[kind]
+    sizes = (12, 12) if of_kind.one_vocabulary else (12, 11)
+    made = of_kind.config.of_size("tiny", *sizes, **{"max_length": 20, "dropout": 0.1, **changes})
+    return of_kind.model(made, np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("name", IN_A_MODEL)

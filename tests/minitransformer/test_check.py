@@ -21,6 +21,9 @@ MODELS = {
     "scaled": {"init": "scaled", "num_encoder_layers": 2},
     "lstm": {"kind": "lstm"},
     "attention-lstm": {"kind": "attention-lstm"},
+    "decoder-lm": {"kind": "decoder-lm", "num_layers": 2},
+    "decoder-lm, rotary": {"kind": "decoder-lm", "positions": "rotary", "norm_first": True},
+    "encoder-classifier": {"kind": "encoder-classifier"},
 }
 
 
@@ -264,9 +267,9 @@ def test_what_is_no_model_is_answered_with_what_to_give():
 @pytest.mark.parametrize("words, max_length", [(5, 20), (4, 2), (7, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_vocabularies_and_lengths_are_checked_too(words, max_length, kind):
-    model, config = KINDS[kind]
-    made = config.of_size("tiny", words, words, max_length=max_length)
-    report = mt.check(model(made, np.random.default_rng(0)))
+    of_kind = KINDS[kind]
+    made = of_kind.config.of_size("tiny", words, words, max_length=max_length)
+    report = mt.check(of_kind.model(made, np.random.default_rng(0)))
     assert not any("Error" in row.measured for row in report.rows), report
 
 

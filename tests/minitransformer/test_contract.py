@@ -138,13 +138,16 @@ def test_the_gradient_of_steps_is_that_of_the_whole_target(make):
         ({"num_encoder_layers": 2, "num_decoder_layers": 3}, 2, [2, 3, 3]),
         ({"kind": "attention-lstm", "num_layers": 2}, 1, [1]),
         ({"kind": "lstm"}, 0, []),
+        ({"kind": "decoder-lm", "num_layers": 2}, 2, [2]),
+        ({"kind": "encoder-classifier", "num_layers": 2}, 2, [2]),
     ],
-    ids=["transformer", "attention-lstm", "lstm"],
+    ids=["transformer", "attention-lstm", "lstm", "decoder-lm", "encoder-classifier"],
 )
 def test_every_attention_tensor_is_found_in_the_graph_of_a_forward_pass(changes, heads, counts):
     model = a_model(**changes)
     graph = mg.graph_of(model(SRC, TGT))
     lengths = {"source": SRC.shape[1], "target": TGT.shape[1]}
+    lengths["stream"] = SRC.shape[1] - 1 + TGT.shape[1]  # without the end of the longest source
     for kind in model.attention_tensors():
         for name in kind.names:
             shape = (3, heads, lengths[kind.queries], lengths[kind.keys])
@@ -156,11 +159,12 @@ def test_every_attention_tensor_is_found_in_the_graph_of_a_forward_pass(changes,
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_makes_its_model_from_the_json_of_its_config(name):
     kind = KINDS[name]
-    config = kind.config.of_size("tiny", 9, 8, max_length=7)
+    source, target = (9, 9) if kind.one_vocabulary else (9, 8)
+    config = kind.config.of_size("tiny", source, target, max_length=7)
     model = from_json(name, config.to_json())
     assert model.kind == name
     assert model.config == config
-    assert (config.src_vocab_size, config.tgt_vocab_size, config.max_length) == (9, 8, 7)
+    assert (config.src_vocab_size, config.tgt_vocab_size, config.max_length) == (source, target, 7)
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones():

@@ -32,8 +32,9 @@ def explained(**changes):
 
 
 def rows():
-    """(name, shape) of each row of the table."""
-    lines = [line for line in explaining.__doc__.splitlines() if line.startswith("|")]
+    """(name, shape) of each row of the table of the Transformer."""
+    of_transformer, _, _ = explaining.__doc__.partition("An EncoderClassifier has")
+    lines = [line for line in of_transformer.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     return {name: shape for name, shape, _ in cells}
 

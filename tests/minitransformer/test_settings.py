@@ -1,5 +1,6 @@
 """Settings are written once: fields, checks, flags and help say the same."""
 
+import argparse
 import dataclasses
 import inspect
 import re
@@ -145,7 +146,11 @@ def test_a_table_of_ones_own_gets_checks_and_flags():
     assert added["--colour"]["help"] == "of it all (default: the sky's)"
     assert added["--colour"]["choices"] == ("red", "blue")
     assert added["--size"]["help"] == "of it (default: as it comes)"
-    assert added["--loud"] == {"action": "store_true", "default": None, "help": "or not"}
+    assert added["--loud"] == {
+        "action": argparse.BooleanOptionalAction,
+        "default": None,
+        "help": "or not",
+    }
     assert kept(Table(note="n")) == {"colour": "red", "size": None, "secret": 3, "note": "n"}
     with pytest.raises(ValueError, match=r"table: colour has to be one of .*, not 'green'"):
         Table(colour="green")

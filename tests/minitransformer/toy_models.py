@@ -20,6 +20,8 @@ TOY = {
     "num_decoder_layers": 1,
 }
 RECURRENT = {**ANY, "num_layers": 1}
+STACK = {**ANY, "num_heads": 2, "d_ff": 5, "num_layers": 1}
+OF_KIND = {"transformer": TOY, "decoder-lm": STACK, "encoder-classifier": STACK}
 BATCH = Batch(  # two sentences, the second with padding on both sides
     src=np.array([[4, 5, 6, 2], [7, 2, 0, 0]]),
     tgt_in=np.array([[1, 4, 5], [1, 6, 0]]),
@@ -31,9 +33,8 @@ def toy_model(seed=0, kind="transformer", **changes):
     """A model over 8 tokens with parameters that are no special case: no gamma is 1, no bias is
     0."""
     rng = np.random.default_rng(seed)
-    model, config = KINDS[kind]
-    values = TOY if kind == "transformer" else RECURRENT
-    return scattered(model(config(**{**values, **changes}), rng), rng)
+    of_kind, values = KINDS[kind], OF_KIND.get(kind, RECURRENT)
+    return scattered(of_kind.model(of_kind.config(**{**values, **changes}), rng), rng)
 
 
 def scattered(module, rng):
@@ -141,6 +142,14 @@ MODELS = {
     "batch norm": partial(toy_model, norm="batch"),
     "target tied with the output": partial(toy_model, tie_embeddings="target"),
     "source tied with target": partial(toy_model, tie_embeddings="source-target"),
+    "decoder-lm": partial(toy_model, kind="decoder-lm"),
+    "decoder-lm, rotary, pre-norm": partial(
+        toy_model, kind="decoder-lm", positions="rotary", norm_first=True, num_layers=2
+    ),
+    "decoder-lm, learned, tied": partial(
+        toy_model, kind="decoder-lm", positions="learned", tie_embeddings=True
+    ),
+    "encoder-classifier": partial(toy_model, kind="encoder-classifier", num_layers=2),
 }
 models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
