@@ -31,7 +31,7 @@ from .text.batching import Batch, make_batch, shuffled_batches, source_rows
 from .text.vocabulary import Vocabulary
 from .training.metrics import batch_loss, evaluate
 from .training.settings import TrainingSettings
-from .training.trainer import train
+from .training.trainer import resume, train
 
 __all__ = [
     "LSTM",
@@ -79,6 +79,7 @@ __all__ = [
     "look_ahead_mask",
     "make_batch",
     "padding_mask",
+    "resume",
     "rotated",
     "sample",
     "save_safetensors",

@@ -12,7 +12,7 @@ from ..models import config, recurrent_config
 from ..models.kinds import KINDS
 from ..training.parallel import started_by_mpi
 from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
-from ..training.trainer import train
+from ..training.trainer import resume, train
 from .arguments import add_task_file, command
 
 # What counts where a flag of the model is not given; for the others that is in their table.
@@ -39,9 +39,12 @@ def add_train(commands: Any) -> None:
         "minitransformer train mine --task-file mine.py",
         "minitransformer train numbers --size medium --workers 2",
         "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
+        "minitransformer train --resume runs/numbers",
     )
     add = sub.add_argument
-    add("task", metavar="TASK", help=f"one of: {', '.join(tasks.names())}, or that of --task-file")
+    names = f"one of: {', '.join(tasks.names())}, or that of --task-file"
+    add("task", metavar="TASK", nargs="?", help=names)
+    add("--resume", metavar="RUN", help="go on with the training of this run (perhaps for --steps)")
     add_task_file(sub)
     add("--run", metavar="FOLDER", help="where to keep it (default: a new folder runs/TASK)")
     add(
@@ -69,6 +72,12 @@ def add_model_flags(add: Callable[..., object]) -> None:
 
 
 def train_command(options: argparse.Namespace) -> None:
+    if options.resume is not None:
+        return resume_command(options)
+    if options.task is None:
+        raise ValueError(
+            "train: name a task, as in: minitransformer train reverse (see: minitransformer tasks)"
+        )
     if options.task_file is not None:
         tasks.load_file(options.task_file)
     task = tasks.get(options.task, **dict(map(task_option, options.option)))
@@ -78,6 +87,20 @@ def train_command(options: argparse.Namespace) -> None:
         model |= given(options, table)
     run = train(task, options.run, **settings, model=model)
     if options.quiet and started_by_mpi().rank == 0:  # else the training itself has said it
+        report(run)
+
+
+def resume_command(options: argparse.Namespace) -> None:
+    known = {"command", "resume", "steps", "quiet", "task_file"}
+    other = [n for n, value in vars(options).items() if n not in known and value not in (None, [])]
+    if other:
+        flag = "task" if other[0] == "task" else f"--{other[0].replace('_', '-')}"
+        raise ValueError(
+            f"train --resume goes on with the settings of the run, but for --steps, and takes no "
+            f"{flag}"
+        )
+    run = resume(options.resume, options.steps, bool(options.quiet), options.task_file)
+    if options.quiet and started_by_mpi().rank == 0:
         report(run)
 
 

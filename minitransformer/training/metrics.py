@@ -10,7 +10,7 @@ import minigrad as mg
 from ..decoding.greedy import greedy_decode
 from ..models.seq2seq import Seq2Seq, evaluating
 from ..text.batching import Batch, Pair, make_batch, source_rows
-from ..text.specials import PAD, UNKNOWN
+from ..text.specials import END, PAD, UNKNOWN
 
 BATCH_SIZE = 200  # sentences that are decoded together
 
@@ -19,12 +19,18 @@ BATCH_SIZE = 200  # sentences that are decoded together
 class Evaluation:
     """`loss` is the mean over the real target tokens, `predictions` are the decoded ids, `right`
     says of each whether it is the target, token by token, and `exact_match` is the part that is.
-    A target with an unknown word is never reached: nothing shows that it was meant."""
+    A target with an unknown word is never reached: nothing shows that it was meant.
+
+    `teacher_forced` and `free_running` are parts of the real target tokens, ends among them: those
+    that are the most probable after the right ones before, and those that stand where they should
+    in what the model wrote by itself."""
 
     loss: float
     exact_match: float
     predictions: list[list[int]]
     right: list[bool]
+    teacher_forced: float = 0.0
+    free_running: float = 0.0
 
 
 def batch_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> mg.Tensor:
@@ -40,15 +46,27 @@ def evaluate(model: Seq2Seq, pairs: Sequence[Pair]) -> Evaluation:
     if not pairs:
         raise ValueError("evaluate: there are no examples to try the model on")
     total, tokens, predictions = 0.0, 0, []
+    forced = free = 0
     for start in range(0, len(pairs), BATCH_SIZE):
         part = pairs[start : start + BATCH_SIZE]
         batch = make_batch(part)
         with evaluating(model):
-            total += batch_loss(model, batch).item() * batch.num_tokens
+            logits = model(batch.src, batch.tgt_in)
+            loss = mg.cross_entropy(logits, batch.tgt_out, ignore_index=PAD)
+        total += loss.item() * batch.num_tokens
+        chosen = logits.data.argmax(axis=-1)
+        forced += int((chosen == batch.tgt_out)[batch.tgt_out != PAD].sum())
         tokens += batch.num_tokens
-        predictions += greedy_decode(model, source_rows([src for src, _ in part]))
+        written = greedy_decode(model, source_rows([src for src, _ in part]))
+        free += sum(
+            mine == its
+            for ids, (_, tgt) in zip(written, part)
+            for mine, its in zip([*ids, END], [*tgt, END])
+        )
+        predictions += written
     right = [
         list(predicted) == list(tgt) and UNKNOWN not in tgt
         for predicted, (_, tgt) in zip(predictions, pairs)
     ]
-    return Evaluation(total / tokens, float(np.mean(right)), predictions, right)
+    exact = float(np.mean(right))
+    return Evaluation(total / tokens, exact, predictions, right, forced / tokens, free / tokens)

@@ -50,6 +50,14 @@ class Alone:
         """What the first worker gives here, in all of them."""
         return value
 
+    def gathered(self, value: T) -> list[T]:
+        """What all workers give here, in their order: in the first, and in others nothing."""
+        return [value]
+
+    def state_of(self, optimizer: mg.optim.Optimizer) -> dict[str, Any]:
+        """The optimiser's state_dict, in the first worker whole; all have to ask for it."""
+        return optimizer.state_dict()
+
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         """Called once, before the first step."""
 
@@ -100,9 +108,12 @@ class ProcessGroup(Group):
     Nobody waits at the barrier for ever: if one worker ends too early, the parent ends all; and if
     the parent does, each sees to its own end (see `run_workers`)."""
 
-    def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Stop):
+    def __init__(
+        self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, queues: Any, stop: Stop
+    ):
         super().__init__(rank, size, stop)
         self.memory, self.barrier = memory, barrier
+        self.to_first, self.from_first = queues
         self.parent = os.getpid()  # it is made there, before the worker is
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
@@ -119,6 +130,36 @@ class ProcessGroup(Group):
         slices = [optimizer.slices[i] for i in self.mine]
         self.stretch = slice(slices[0].start, slices[-1].stop) if slices else slice(0, 0)
         self.barrier.wait()
+
+    def of_first(self, value: T) -> T:
+        if self.rank:
+            value = self.from_first.get()
+        else:
+            for _ in range(1, self.size):
+                self.from_first.put(value)
+        self.barrier.wait()  # each has taken one, before there is another
+        return value
+
+    def gathered(self, value: T) -> list[T]:
+        found = [(self.rank, value)]
+        if self.rank:
+            self.to_first.put(found[0])
+        else:
+            found += [self.to_first.get() for _ in range(1, self.size)]
+        self.barrier.wait()
+        found.sort(key=lambda entry: entry[0])
+        return [] if self.rank else [value for _, value in found]
+
+    def state_of(self, optimizer: mg.optim.Optimizer) -> dict[str, Any]:
+        """Each worker knows the averages and the steps of its own stretch."""
+        state = optimizer.state_dict()
+        averages = {name: state[name][self.stretch] for name in optimizer.averages}
+        parts = self.gathered((self.stretch, averages, self.mine, state["steps"][self.mine]))
+        for stretch, averages, mine, steps in parts:
+            state["steps"][mine] = steps
+            for name, part in averages.items():
+                state[name][stretch] = part
+        return state
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         gather(optimizer, self.gradients[self.rank])
@@ -150,6 +191,9 @@ class MPIGroup(Group):
 
     def of_first(self, value: T) -> T:
         return self.communicator.bcast(value)
+
+    def gathered(self, value: T) -> list[T]:
+        return self.communicator.gather(value) or []
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         self.gradient = empty_row(optimizer)
@@ -208,11 +252,12 @@ def run_workers(
     size = 8 * sum(p.size + 1 for p in parameters)
     memory = [mmap.mmap(-1, n) for n in (size, count * size, 3 * count * 8)]
     barrier, stop = context.Barrier(count), stop or Stop()
+    queues = context.SimpleQueue(), context.SimpleQueue()
     settle_streams()  # what waits in them would be written by each worker once more
     running: dict[Any, Any] = {}  # what a worker says before it ends: the worker
     try:
         for rank in range(count):
-            group = ProcessGroup(rank, count, memory, barrier, stop)
+            group = ProcessGroup(rank, count, memory, barrier, queues, stop)
             hears, says = context.Pipe(duplex=False)
             process = context.Process(target=_worker, args=(group, work, says), daemon=True)
             running[hears] = process
