@@ -147,7 +147,6 @@ class Validation:
         self.run, self.pairs = run, pairs
         self.validated_at, self.quiet = validated_at, quiet
         self.best = best or Best()
-        self.result: Evaluation | None = None  # of the last time
         self.shown: list[str] = []  # the translations as they stood the last time
 
     def __call__(self, step: Step) -> None:
@@ -159,7 +158,6 @@ class Validation:
                 f"the training diverged: after step {step.number} the validation loss is "
                 f"{result.loss:g}. Try a smaller --lr or --lr-scale"
             )
-        self.result = result
         self.best.compare(step.number, result.loss, self.run.model)
         self.run.add_to_log(
             step=step.number,
@@ -167,6 +165,7 @@ class Validation:
             exact_match=result.exact_match,
             teacher_forced=result.teacher_forced,
             free_running=result.free_running,
+            written=[self.run.target_vocab.decode(ids) for ids in result.predictions[:SHOWN]],
         )
         if not self.quiet:
             title = f"step {step.number}: validation loss {result.loss:.4f}"

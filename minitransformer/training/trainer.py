@@ -31,13 +31,15 @@ from .folders import claimed
 from .keeping import Checkpoints, Keeping, Saving
 from .listeners import Best, Listener, Log, Pace, ProgressBar, Validation
 from .loop import fit
-from .parallel import Alone, run_workers, started_by_mpi
+from .page import Page
+from .parallel import Alone, started_by_mpi
 from .resuming import begin_log, state_to_resume
 from .schedules import schedule_of
 from .settings import MODEL_DEFAULTS, TrainingSettings
 from .state import State, Training, origin
 from .stopping import Stop
 from .threads import blas, using_threads
+from .workers import run_workers
 
 
 @with_settings_of(TrainingSettings)
@@ -172,8 +174,10 @@ def learn(
         ProgressBar(steps, pace, hidden, done) as bar,
     ):
         listeners: list[Listener] = [keeping]
+        page: Page | None = None
         if first:
             begin_log(run, done, workers=processes, **blas())
+            page = Page(run, validation_pairs, validated_at, pace)
             validation = Validation(run, validation_pairs, validated_at, settings.quiet, best)
             listeners = [
                 pace,
@@ -181,6 +185,7 @@ def learn(
                 Log(run, pace, validated_at),
                 validation,
                 Saving(run, best),
+                page,
                 checkpoints,
                 keeping,
             ]
@@ -209,6 +214,8 @@ def learn(
         keeping.keep(number)
         if first and over:
             choose(run, validation_pairs, checkpoints, best, number, settings)
+        if page:
+            page.write(number, ended=True)
 
 
 def _check(folder: str | Path | None, settings: TrainingSettings, group: Alone) -> None:

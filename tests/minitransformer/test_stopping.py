@@ -17,7 +17,7 @@ import minitransformer as mt
 from minitransformer import cli
 from minitransformer.files import Claim
 from minitransformer.run import CONFIG, LOG, WEIGHTS, load
-from minitransformer.training import parallel, trainer
+from minitransformer.training import trainer, workers
 from minitransformer.training.state import STATE
 from minitransformer.training.stopping import Stop
 
@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_is_not_waited_for_nor_one_that_moves_no_more():
         os.kill(os.getpid(), signal.SIGSTOP if group.rank else signal.SIGKILL)
 
     with pytest.raises(ChildProcessError, match="a worker .* was ended by SIGKILL"):
-        parallel.run_workers(2, [mg.Parameter([1.0])], work, Stop())
+        workers.run_workers(2, [mg.Parameter([1.0])], work, Stop())
 
 
 def test_half_a_message_is_not_waited_for(monkeypatch):
@@ -150,7 +150,7 @@ def test_half_a_message_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(Connection, "send", half)
     with pytest.raises(ChildProcessError, match="a worker .* was ended by SIGKILL"):
-        parallel.run_workers(2, [mg.Parameter([1.0])], work, Stop())
+        workers.run_workers(2, [mg.Parameter([1.0])], work, Stop())
 
 
 @pytest.mark.parametrize(
