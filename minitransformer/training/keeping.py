@@ -1,6 +1,5 @@
 """What a training keeps while it goes on: its state, the weights for use, and checkpoints."""
 
-import math
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -72,7 +71,7 @@ class Checkpoints:
     def __init__(self, run: Run, steps: int, average: int | None):
         self.run, self.average = run, average or 0
         size = sum(array.nbytes for array in run.model.state_dict().values())
-        self.shown = log_spaced(steps, max(2, min(MOST, BYTES // max(size, 1))))
+        self.shown = log_spaced(steps, max(3, min(MOST, BYTES // max(size, 1))))
         self.apart = max(1, steps // APART)
         self.steps = steps
 
@@ -124,13 +123,12 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def log_spaced(steps: int, most: int) -> set[int]:
-    """0, the powers of two up to `steps`, and `steps` itself; where these are more than `most`, the
-    powers of 4, 8, ..."""
-    ratio = 2
-    while math.log(max(steps, 2), ratio) + 3 > most and ratio < steps:
-        ratio *= 2
-    numbers, number = {0, steps}, 1
-    while number <= steps and len(numbers) < most:
-        numbers.add(number)
-        number *= ratio
+    """0, the powers of two up to `steps`, and `steps` itself; where these are more than `most` (at
+    least 3), the powers of 4, of 8, ..."""
+    ratio, numbers = 1, {0, steps}
+    while ratio == 1 or len(numbers) > most:
+        ratio, number, numbers = 2 * ratio, 1, {0, steps}
+        while number <= steps:
+            numbers.add(number)
+            number *= ratio
     return numbers

@@ -135,4 +135,3 @@ def test_batches_by_tokens_are_as_full_as_they_can_be():
     batches = shuffled_order(pairs, 32, rng(), batch_tokens=66)
     assert sorted(map(len, batches))[-1] == 7  # of up to 8 tokens with their ends
     assert max(batches, key=len) == [0, 1, 2, 3, 4, 5, 6]
-    assert [31] not in batches and [30, 31] in batches
