@@ -76,7 +76,8 @@ def train_command(options: argparse.Namespace) -> None:
         return resume_command(options)
     if options.task is None:
         raise ValueError(
-            "train: name a task, as in: minitransformer train reverse (see: minitransformer tasks)"
+            "train: name a TASK, or with --resume the run whose training is to go on (see "
+            "minitransformer train --help)"
         )
     if options.task_file is not None:
         tasks.load_file(options.task_file)

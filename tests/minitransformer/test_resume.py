@@ -293,7 +293,7 @@ def test_resume_takes_no_other_settings(tmp_path, capsys):
         assert cli.main(["train", "--resume", str(tmp_path), *other]) == 2
         assert capsys.readouterr().err.rstrip().endswith(f"for --steps, and takes no {named}")
     assert cli.main(["train"]) == 2
-    assert "train: name a task" in capsys.readouterr().err
+    assert "train: name a TASK, or with --resume" in capsys.readouterr().err
 
 
 # A disk that is full, a folder that cannot be written to.
