@@ -169,10 +169,9 @@ class Validation:
         )
         if not self.quiet:
             title = f"step {step.number}: validation loss {result.loss:.4f}"
-            show(
-                f"{title}, exact {result.exact_match:.1%}; tokens right: "
-                f"{result.teacher_forced:.1%} teacher-forced, {result.free_running:.1%} free"
-            )
+            show(f"{title}, exact {result.exact_match:.1%}")
+            forced, free = result.teacher_forced, result.free_running
+            show(f"  tokens: {forced:.1%} teacher-forced, {free:.1%} free")
             lines = self._translations(result)
             for line, before in zip(lines, self.shown or [""] * SHOWN):
                 if line != before:  # what did not change need not be read again

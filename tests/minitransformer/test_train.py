@@ -153,7 +153,7 @@ def test_at_each_validation_the_same_few_examples_are_shown_where_they_changed(t
     assert all("validation loss" in head and "exact" in head for head in heads)
     shown = [line for line in lines if " -> " in line]
     sources = [line.split(" -> ")[0].split()[-1] for line in shown]
-    assert lines[1:6] == shown[:5] and set(sources) == set(sources[:5])
+    assert lines[2:7] == shown[:5] and set(sources) == set(sources[:5])
     for source in sources[:5]:
         mine = [line for line, its in zip(shown, sources) if its == source]
         assert all(line != before for line, before in zip(mine[1:], mine))
@@ -169,7 +169,7 @@ def test_translations_that_did_not_change_are_not_shown_again(run_folder, capsys
             run.model.output.bias.data[4] += 50.0
         listener(Step(number, 1.0, 1.0, 0.1, 10, 0.1))
         outputs.append(capsys.readouterr().out.splitlines())
-    assert [len(lines) for lines in outputs] == [6, 1, 6]
+    assert [len(lines) for lines in outputs] == [7, 2, 7]
 
 
 def test_a_quiet_training_prints_nothing(tmp_path, capsys):
