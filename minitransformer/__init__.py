@@ -36,7 +36,7 @@ from .text.vocabulary import Vocabulary
 from .text.vocabulary_settings import VocabularySettings
 from .training.metrics import batch_loss, evaluate
 from .training.settings import TrainingSettings
-from .training.trainer import train
+from .training.trainer import resume, train
 
 __all__ = [
     "LSTM",
@@ -88,6 +88,7 @@ __all__ = [
     "look_ahead_mask",
     "make_batch",
     "padding_mask",
+    "resume",
     "rotated",
     "sample",
     "save_safetensors",

@@ -17,7 +17,7 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write(file)` write the file under a name of its own, and put it in place when it is
-    whole. What stood there before stays as it is when anything fails."""
+    whole. What stood there before stays as it is when anything fails, be it the power."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     with naming(path):
         try:
@@ -28,6 +28,17 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+    _settle_folder(path.parent)
+
+
+def _settle_folder(folder: Path) -> None:
+    """Let the disk know the names in a folder: only then is a file in place for good."""
+    with suppress(OSError):  # a system, or a file system, that opens or settles no folder
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -141,8 +152,9 @@ class Claim:
 
     def _sweep(self) -> None:
         """Remove what a process that was killed was writing: nobody else writes here now."""
-        for unfinished in self.folder.glob(f".*{UNFINISHED}"):
-            unfinished.unlink(missing_ok=True)
+        for where in (".", "*"):  # the folder, and those in it
+            for unfinished in self.folder.glob(f"{where}/.*{UNFINISHED}"):
+                unfinished.unlink(missing_ok=True)
 
     def __enter__(self) -> Path:
         return self.folder

@@ -1,7 +1,7 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -237,14 +237,7 @@ class Run:
     def save_weights(self) -> None:
         """Write the weights: one array for each parameter, without pickle. Raises
         FloatingPointError, and leaves those that are there, if any is no finite number."""
-        state = self.model.state_dict()
-        for name, array in state.items():
-            if not np.isfinite(array).all():
-                raise FloatingPointError(
-                    f"the training diverged: not all weights in {name} are finite numbers, so they "
-                    "are not saved. Try a smaller --lr-scale"
-                )
-        write_whole(self.folder / WEIGHTS, lambda file: _write_arrays(file, state))
+        write_weights(self.folder / WEIGHTS, self.model.state_dict())
 
 
 def load(folder: str | Path, task_file: str | Path | None = None) -> Run:
@@ -320,23 +313,26 @@ def without_errors(results: Iterable[T | ValueError]) -> Iterator[T]:
         yield result
 
 
+def write_weights(path: Path, state: Mapping[str, np.ndarray]) -> None:
+    """Write weights to a file: one array for each parameter, without pickle. Raises
+    FloatingPointError, and leaves what is there, if any is no finite number."""
+    require_finite(state)
+    write_whole(path, lambda file: write_arrays(file, state))
+
+
+def require_finite(state: Mapping[str, np.ndarray]) -> None:
+    """Raise FloatingPointError for weights that are no numbers."""
+    for name, array in state.items():
+        if not np.isfinite(array).all():
+            raise FloatingPointError(
+                f"the training diverged: not all weights in {name} are finite numbers, so they "
+                "are not saved. Try a smaller --lr-scale"
+            )
+
+
 def load_weights(model: Seq2Seq, path: Path) -> None:
     """Fill the model with the weights in a file."""
-    try:
-        opened = open(path, "rb")
-    except OSError as error:
-        raise unreadable(path, error) from None
-    try:
-        with opened, np.load(opened, allow_pickle=False) as arrays:
-            state = dict(arrays)
-    except MemoryError as error:
-        raise ValueError(
-            f"{path} could not be read: there is not enough memory, or it is damaged ({error})"
-        ) from error
-    except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
-        raise ValueError(
-            f"{path} is damaged or was only half written ({sentence(error)}); train the run again"
-        ) from error
+    state = read_arrays(path, "train the run again")
     try:
         model.load_state_dict(state)
     except ValueError as error:
@@ -346,7 +342,27 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
         ) from error
 
 
-def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
+def read_arrays(path: Path, otherwise: str) -> dict[str, np.ndarray]:
+    """The arrays in a file, by name. Raises OSError or ValueError with the reason, and `otherwise`,
+    what is to be done about a damaged one."""
+    try:
+        opened = open(path, "rb")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    try:
+        with opened, np.load(opened, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except MemoryError as error:
+        raise ValueError(
+            f"{path} could not be read: there is not enough memory, or it is damaged ({error})"
+        ) from error
+    except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
+        raise ValueError(
+            f"{path} is damaged or was only half written ({sentence(error)}); {otherwise}"
+        ) from error
+
+
+def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     """As np.savez, which in NumPy 2.0 leaves the archive open where the disk is full."""
     with ZipFile(file, "w") as archive:
         for name, array in arrays.items():

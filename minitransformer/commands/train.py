@@ -24,7 +24,7 @@ from ..text.showing import shown
 from ..text.vocabulary_settings import VocabularySettings
 from ..training.parallel import started_by_mpi
 from ..training.settings import KIND, MODEL_DEFAULTS, TrainingSettings
-from ..training.trainer import train
+from ..training.trainer import resume, train
 from .arguments import Parser, add_task_file, command
 
 # What counts where a flag of the model is not given; for the others that is in their table.
@@ -54,6 +54,7 @@ def add_train(commands: Any) -> None:
         "minitransformer train mine --task-file mine.py",
         "minitransformer train numbers --size medium --workers 2",
         "mpiexec -n 4 minitransformer train numbers --run runs/numbers",
+        "minitransformer train --resume runs/numbers",
     )
     add = sub.add_argument
     names = f"one of: {', '.join(tasks.names())}, or that of --task-file"
@@ -63,6 +64,7 @@ def add_train(commands: Any) -> None:
         nargs="*",
         help=f"{names}; a file behind it is short for --option file=FILE, of tasks that read one",
     )
+    add("--resume", metavar="RUN", help="go on with the training of this run (perhaps for --steps)")
     add_task_file(sub)
     add("--run", metavar="FOLDER", help="where to keep it (default: a new folder runs/TASK)")
     add(
@@ -110,6 +112,8 @@ def add_sources(sub: Parser) -> None:
 
 
 def train_command(options: argparse.Namespace) -> None:
+    if options.resume is not None:
+        return resume_command(options)
     if options.task_file is not None:
         tasks.load_file(options.task_file)
     sources = [from_preset(options.preset)] if options.preset else []
@@ -135,7 +139,8 @@ def from_flags(options: argparse.Namespace) -> Source:
     if name is None and options.config is None:
         raise ValueError(
             "TASK is missing (see minitransformer train --help): name one of "
-            f"{', '.join(tasks.names())}, or a configuration with --config"
+            f"{', '.join(tasks.names())}, a configuration with --config, or with --resume the run "
+            "whose training is to go on"
         )
     if name is not None and file is not None:
         known = option_names(type(tasks.get(name)))
@@ -153,6 +158,20 @@ def from_flags(options: argparse.Namespace) -> Source:
     dictionaries = {"model": model, "vocabulary": vocabulary}
     settings |= {name: content for name, content in dictionaries.items() if content}
     return Source({**task, **dict(map(task_option, options.option))}, settings)
+
+
+def resume_command(options: argparse.Namespace) -> None:
+    known = {"command", "resume", "steps", "quiet", "task_file"}
+    other = [n for n, value in vars(options).items() if n not in known and value not in (None, [])]
+    if other:
+        flag = "task" if other[0] == "words" else f"--{other[0].replace('_', '-')}"
+        raise ValueError(
+            f"train --resume goes on with the settings of the run, but for --steps, and takes no "
+            f"{flag}"
+        )
+    run = resume(options.resume, options.steps, bool(options.quiet), options.task_file)
+    if options.quiet and started_by_mpi().rank == 0:
+        report(run)
 
 
 def task_option(text: str) -> tuple[str, str | int]:

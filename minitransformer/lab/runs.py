@@ -1,5 +1,7 @@
 """What a training has left: whether its model reads what it is given, and its log."""
 
+import dataclasses
+
 import numpy as np
 
 import minigrad as mg
@@ -8,6 +10,7 @@ from ..decoding.greedy import greedy_decode
 from ..models.seq2seq import Seq2Seq, evaluating
 from ..text.batching import Batch, make_batch, source_rows
 from ..text.specials import PAD
+from ..training.schedules import schedule_of
 from ..training.settings import TrainingSettings
 from .subject import TIGHT, Finding, Subject, distance
 
@@ -57,7 +60,7 @@ def part_right(model: Seq2Seq, src: np.ndarray, tgt_in: np.ndarray, tgt_out: np.
 
 
 def schedule(subject: Subject) -> Finding:
-    """The rates of the log are those of its settings (equation 3)."""
+    """The rates of the log are those of its settings (for noam equation 3)."""
     run = subject.run
     lines = [line for line in run.log() if "lr" in line] if run else []
     if run is None or not lines:
@@ -67,10 +70,7 @@ def schedule(subject: Subject) -> Finding:
         return Finding(None, "its settings do not say how many steps there were to be")
     width = run.model.config.d_model
     optimizer = mg.optim.SGD([mg.Parameter([0.0])], lr=1.0)
-    expected = mg.optim.WarmupSchedule(
-        optimizer, width, settings.warmup_steps, settings.scale(width)
-    )
-    expected.cool_down(settings.steps, settings.cooldown)
+    expected = schedule_of(dataclasses.replace(settings, bug=None), optimizer, width)
     for line in lines:
         rate = expected.rate(line["step"])
         if not abs(line["lr"] - rate) <= 1e-9 * rate:

@@ -63,13 +63,43 @@ def shuffled_batches(
     """One pass over `pairs` in random order, in batches of similar length: little padding. `pool`
     batches' worth of examples are sorted by length together; with 1 a batch has all lengths.
     `ends` is as for `make_batch`."""
+    for members in shuffled_order(pairs, batch_size, rng, pool):
+        yield make_batch([pairs[i] for i in members], ends)
+
+
+def shuffled_order(
+    pairs: Sequence[Pair],
+    batch_size: int,
+    rng: np.random.Generator,
+    pool: int = POOL,
+    batch_tokens: int | None = None,
+) -> list[list[int]]:
+    """Which examples are together in the batches of `shuffled_batches`, by their numbers. With
+    `batch_tokens` a batch has as many as fit: at most so many tokens on either side, padding and
+    ends among them; one that is longer is a batch by itself."""
     order = rng.permutation(len(pairs))
-    batches = []
+    batches: list[list[int]] = []
     for start in range(0, len(order), pool * batch_size):
         near = sorted(order[start : start + pool * batch_size], key=lambda i: _length(pairs[i]))
-        batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
-    for i in rng.permutation(len(batches)):
-        yield make_batch([pairs[j] for j in batches[i]], ends)
+        if batch_tokens is None:
+            batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
+        else:
+            batches += _filled(pairs, near, batch_tokens)
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _filled(pairs: Sequence[Pair], order: Sequence[int], most: int) -> Iterator[list[int]]:
+    """The examples in this order, as many together as fit into `most` tokens on either side."""
+    batch: list[int] = []
+    width = 0
+    for i in order:
+        wider = max(width, 1 + max(map(len, pairs[i])))  # with the end, or the start
+        if batch and wider * (len(batch) + 1) > most:
+            yield batch
+            batch, wider = [], 1 + max(map(len, pairs[i]))
+        batch.append(i)
+        width = wider
+    yield batch
 
 
 def _length(pair: Pair) -> int:

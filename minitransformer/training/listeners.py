@@ -7,10 +7,13 @@ import math
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm  # in a notebook its own bar
 
+from ..models.seq2seq import Seq2Seq
 from ..run import Run
 from ..streams import is_terminal, show
 from ..text.batching import Pair
@@ -20,7 +23,7 @@ from .metrics import Evaluation, evaluate
 
 Listener = Callable[[Step], None]
 
-SHOWN = 4  # validation examples that are printed each time
+SHOWN = 5  # validation examples that are printed each time
 LOGGED = 10  # steps from one line of the log to the next
 ROOM = 4  # columns behind the bar, where a terminal writes ^C: without them it begins a new line
 SMOOTHING = 0.95  # of the loss on the progress bar: a mean over about the last twenty steps
@@ -56,11 +59,12 @@ class ProgressBar:
     Nothing is shown where nobody watches: a file gets no bar, nor does a terminal that is gone.
     """
 
-    def __init__(self, steps: int, pace: Pace, hidden: bool):
+    def __init__(self, steps: int, pace: Pace, hidden: bool, done: int = 0):
         hidden = hidden or not is_terminal(sys.stderr)
         try:
             # Nothing yet: with the first step it is as wide as it shall be.
-            self.bar = Bar(total=steps, unit="step", disable=hidden, dynamic_ncols=True, delay=1e-6)
+            about = {"total": steps, "initial": done, "unit": "step", "disable": hidden}
+            self.bar = Bar(**about, dynamic_ncols=True, delay=1e-6)
             self._leave_room()
         except (OSError, ValueError):
             self.bar = Bar(disable=True)
@@ -110,13 +114,39 @@ class Log:
             )
 
 
+@dataclass
+class Best:
+    """The weights with the lowest validation loss so far, after which step they were, and how many
+    validations (`stale`) have found no lower one since."""
+
+    loss: float = math.inf
+    step: int = 0
+    stale: int = 0
+    weights: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def compare(self, step: int, loss: float, model: Seq2Seq) -> None:
+        """Take over the weights of `model`, if they are as good."""
+        if loss <= self.loss:
+            self.loss, self.step, self.stale, self.weights = loss, step, 0, model.state_dict()
+        else:
+            self.stale += 1
+
+
 class Validation:
     """Tries the model on held-out examples at some steps, and shows the first few translations:
     always those of the same sentences, so that one watches the model learn, where they changed."""
 
-    def __init__(self, run: Run, pairs: Sequence[Pair], validated_at: Collection[int], quiet: bool):
+    def __init__(
+        self,
+        run: Run,
+        pairs: Sequence[Pair],
+        validated_at: Collection[int],
+        quiet: bool,
+        best: Best | None = None,
+    ):
         self.run, self.pairs = run, pairs
         self.validated_at, self.quiet = validated_at, quiet
+        self.best = best or Best()
         self.shown: list[str] = []  # the translations as they stood the last time
 
     def __call__(self, step: Step) -> None:
@@ -128,13 +158,22 @@ class Validation:
                 f"the training diverged: after step {step.number} the validation loss is "
                 f"{result.loss:g}. Try a smaller --lr or --lr-scale"
             )
+        self.best.compare(step.number, result.loss, self.run.model)
         ends = self.run.task.ends  # else nothing can be written that is right, as a whole
-        exact = {"exact_match": result.exact_match} if ends else {}
-        self.run.add_to_log(step=step.number, validation_loss=result.loss, **exact)
+        forced, free = result.teacher_forced, result.free_running
+        right = {"exact_match": result.exact_match, "free_running": free} if ends else {}
+        self.run.add_to_log(
+            step=step.number,
+            validation_loss=result.loss,
+            **right,
+            teacher_forced=forced,
+            written=[self.run.target_vocab.decode(ids) for ids in result.predictions[:SHOWN]],
+        )
         if not self.quiet:
             title = f"step {step.number}: validation loss {result.loss:.4f}"
             perplexity = f"perplexity {result.perplexity:.2f}"
             show(f"{title}, " + (f"exact {result.exact_match:.1%}" if ends else perplexity))
+            show(f"  tokens: {forced:.1%} teacher-forced" + (f", {free:.1%} free" if ends else ""))
             lines = self._translations(result)
             for line, before in zip(lines, self.shown or [""] * SHOWN):
                 if line != before:  # what did not change need not be read again
@@ -151,14 +190,3 @@ class Validation:
             mark = ("ok " if right else "  x") if self.run.task.ends else "   "
             lines.append(f"  {mark} {read} -> {written}")
         return lines
-
-
-class Saving:
-    """Keeps the run at some steps, so that a training which is cut off was not for nothing."""
-
-    def __init__(self, run: Run, at: Collection[int]):
-        self.run, self.at = run, at
-
-    def __call__(self, step: Step) -> None:
-        if step.number in self.at:
-            self.run.save()

@@ -8,32 +8,23 @@ are started by `mpiexec`, and each has a copy. The training loop is the same: it
 
 import math
 import mmap
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from multiprocessing import connection
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 import minigrad as mg
 from minigrad.optim.gradients import norm_of, scaled
 
-from ..streams import reason, settle_streams, show
+from ..streams import reason, show
 from ..text.batching import Batch
 from .rows import empty_row, gather, join_tied, scatter
 from .stopping import Stop
 
 # What begins the names of variables that mpiexec, srun and their like leave in the environment.
 LAUNCHERS = ("PMI_", "PMIX_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_", "PALS_")
-
-LOOK = 0.2  # seconds after which a worker looks again whether its parent is there
 
 T = TypeVar("T")
 
@@ -49,6 +40,14 @@ class Alone:
     def of_first(self, value: T) -> T:
         """What the first worker gives here, in all of them."""
         return value
+
+    def gathered(self, value: T) -> list[T]:
+        """What all workers give here, in their order: in the first, and in others nothing."""
+        return [value]
+
+    def state_of(self, optimizer: mg.optim.Optimizer) -> dict[str, Any]:
+        """The optimiser's state_dict, in the first worker whole; all have to ask for it."""
+        return optimizer.state_dict()
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         """Called once, before the first step."""
@@ -100,9 +99,12 @@ class ProcessGroup(Group):
     Nobody waits at the barrier for ever: if one worker ends too early, the parent ends all; and if
     the parent does, each sees to its own end (see `run_workers`)."""
 
-    def __init__(self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, stop: Stop):
+    def __init__(
+        self, rank: int, size: int, memory: list[mmap.mmap], barrier: Any, queues: Any, stop: Stop
+    ):
         super().__init__(rank, size, stop)
         self.memory, self.barrier = memory, barrier
+        self.to_first, self.from_first = queues
         self.parent = os.getpid()  # it is made there, before the worker is
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
@@ -119,6 +121,36 @@ class ProcessGroup(Group):
         slices = [optimizer.slices[i] for i in self.mine]
         self.stretch = slice(slices[0].start, slices[-1].stop) if slices else slice(0, 0)
         self.barrier.wait()
+
+    def of_first(self, value: T) -> T:
+        if self.rank:
+            value = self.from_first.get()
+        else:
+            for _ in range(1, self.size):
+                self.from_first.put(value)
+        self.barrier.wait()  # each has taken one, before there is another
+        return value
+
+    def gathered(self, value: T) -> list[T]:
+        found = [(self.rank, value)]
+        if self.rank:
+            self.to_first.put(found[0])
+        else:
+            found += [self.to_first.get() for _ in range(1, self.size)]
+        self.barrier.wait()
+        found.sort(key=lambda entry: entry[0])
+        return [] if self.rank else [value for _, value in found]
+
+    def state_of(self, optimizer: mg.optim.Optimizer) -> dict[str, Any]:
+        """Each worker knows the averages and the steps of its own stretch."""
+        state = optimizer.state_dict()
+        averages = {name: state[name][self.stretch] for name in optimizer.averages}
+        parts = self.gathered((self.stretch, averages, self.mine, state["steps"][self.mine]))
+        for stretch, averages, mine, steps in parts:
+            state["steps"][mine] = steps
+            for name, part in averages.items():
+                state[name][stretch] = part
+        return state
 
     def step(self, optimizer: mg.optim.Optimizer, clip: float, loss: float) -> tuple[float, float]:
         gather(optimizer, self.gradients[self.rank])
@@ -150,6 +182,9 @@ class MPIGroup(Group):
 
     def of_first(self, value: T) -> T:
         return self.communicator.bcast(value)
+
+    def gathered(self, value: T) -> list[T]:
+        return self.communicator.gather(value) or []
 
     def attach(self, optimizer: mg.optim.Optimizer) -> None:
         self.gradient = empty_row(optimizer)
@@ -184,104 +219,3 @@ def started_by_mpi(stop: Stop | None = None) -> Alone:
             if MPI.COMM_WORLD.Get_size() > 1:
                 return MPIGroup(MPI, stop)
     return Alone(stop)
-
-
-def run_workers(
-    count: int,
-    parameters: Iterable[mg.Parameter],
-    work: Callable[[Alone], None],
-    stop: Stop | None = None,
-) -> None:
-    """Run `work(group)` in `count` processes, which share memory for the `parameters`.
-
-    Returns when all have ended; `stop` ends them after a step. Raises ChildProcessError when one of
-    them died. Whatever happens here, no worker is left: those that run are killed, which harms
-    nothing, since files are written whole or not at all; and if this process itself is killed, each
-    of them notices and ends.
-    """
-    if "fork" not in multiprocessing.get_all_start_methods():
-        raise ValueError("several workers need processes that can fork, which this system has not")
-    context = multiprocessing.get_context("fork")  # the workers inherit model, data and memory
-    parameters = list(parameters)
-    # Enough whatever their dtype, and if some share an array or are frozen; what is not used of it
-    # takes no memory.
-    size = 8 * sum(p.size + 1 for p in parameters)
-    memory = [mmap.mmap(-1, n) for n in (size, count * size, 3 * count * 8)]
-    barrier, stop = context.Barrier(count), stop or Stop()
-    settle_streams()  # what waits in them would be written by each worker once more
-    running: dict[Any, Any] = {}  # what a worker says before it ends: the worker
-    try:
-        for rank in range(count):
-            group = ProcessGroup(rank, count, memory, barrier, stop)
-            hears, says = context.Pipe(duplex=False)
-            process = context.Process(target=_worker, args=(group, work, says), daemon=True)
-            running[hears] = process
-            _start(process)
-            says.close()  # so that it is closed everywhere when the worker ends
-        _wait_for(dict(running))
-    finally:
-        started = [process for process in running.values() if process.pid]
-        for process in started:
-            process.kill()
-        for process in started:
-            process.join()
-
-
-def _start(process: Any) -> None:
-    try:
-        process.start()
-    except OSError as error:
-        raise type(error)(
-            f"a worker could not be started: {error.strerror or error}. Try fewer --workers, or "
-            "see what limits processes here (ulimit -u)"
-        ) from error
-
-
-def _worker(group: ProcessGroup, work: Callable[[Alone], None], says: Any) -> None:
-    """What runs in each process."""
-    threading.Thread(target=_end_with, args=(group.parent,), daemon=True).start()
-    group.stop.listen()
-    tqdm.set_lock(threading.RLock())  # its own lock would be shared, and kept by one that is killed
-    try:
-        work(group)
-    except Exception as error:
-        says.send(reason(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(1)
-    finally:
-        settle_streams()
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when its parent is gone, wherever it is and whatever it waits for.
-
-    By looking, since that can miss nothing: the end of a pipe is not seen while any other process
-    holds it open, and Linux's signal of a parent's death is that of the thread that forked."""
-    while os.getppid() == parent:
-        time.sleep(LOOK)
-    os._exit(1)
-
-
-def _wait_for(running: dict[Any, Any]) -> None:
-    """Return when all of these have ended well."""
-    while running:
-        ready: list[Any] = connection.wait(list(running))
-        for hears in ready:
-            process = running.pop(hears)
-            try:
-                why = hears.recv()
-            except (EOFError, OSError):  # it has said nothing, or was killed while it did
-                process.join()
-                why = _describe(process) if process.exitcode else None
-            if why:
-                raise ChildProcessError(why)
-
-
-def _describe(process: Any) -> str:
-    code = process.exitcode
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-    return (
-        f"a worker (process {process.pid}) {how}, so the training was stopped; "
-        "the weights of the last validation are kept"
-    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bugs.table import BUGS, bug
+from ..bugs.table import BUGS, NO_BUG, bug
 from ..fields import (
     ABOVE_0,
     COUNT,
@@ -28,6 +28,7 @@ from ..models.config import SIZES
 from ..models.kinds import KINDS
 from ..text.vocabulary_settings import VocabularySettings
 
+SCHEDULES = ("noam", "cosine", "constant")
 KIND = "transformer"  # of the model, where nothing is said
 MODEL_DEFAULTS = {"dropout": 0.0}  # where a toy wants another model than the paper's
 A_PART = Must(
@@ -69,7 +70,16 @@ class TrainingSettings:
     steps: int | None = field(
         default=None, metadata=setting(COUNT, "training steps", "what the task recommends")
     )
-    batch_size: int = field(default=32, metadata=setting(COUNT, "sentences of one step"))
+    batch_size: int = field(default=32, metadata=setting(COUNT, "sentences of one batch"))
+    batch_tokens: int | None = field(
+        default=None,
+        metadata=setting(
+            COUNT, "tokens of one batch on either side, padding too", "as --batch-size says"
+        ),
+    )
+    accumulate: int = field(
+        default=1, metadata=setting(COUNT, "batches of one step, which is that of all of them")
+    )
     train_examples: int = field(default=50_000, metadata=setting(COUNT, "sentences to learn from"))
     warmup_steps: int | None = field(
         default=None,
@@ -83,9 +93,13 @@ class TrainingSettings:
     lr_scale: float = field(
         default=1.0, metadata=setting(ABOVE_0, "times the paper's learning rate")
     )
+    schedule: str = field(
+        default="noam",
+        metadata=setting(one_of(SCHEDULES), "of the rate after the warmup; noam is the paper's"),
+    )
     cooldown: float = field(
         default=0.5,
-        metadata=setting(A_PART, "last part of the steps, in which the rate falls"),
+        metadata=setting(A_PART, "last part of the steps, in which the rate falls (not of cosine)"),
     )
     label_smoothing: float = field(
         default=0.0, metadata=setting(FROM_0_TO_BELOW_1, "of the targets (section 5.4)")
@@ -96,6 +110,20 @@ class TrainingSettings:
     )
     validation_examples: int = field(
         default=200, metadata=setting(COUNT, "held-out sentences that it is tried on, or all")
+    )
+    patience: int | None = field(
+        default=None,
+        metadata=setting(COUNT, "validations without a better loss that end it", "it goes on"),
+    )
+    average: int | None = field(
+        default=None,
+        metadata=setting(COUNT, "last checkpoints to try the mean of (section 6.1)", "none"),
+    )
+    save_every: int | None = field(
+        default=None,
+        metadata=setting(
+            COUNT, "steps after which its state is kept", "at validations, and all 30 seconds"
+        ),
     )
     workers: int = field(
         default=1, metadata=setting(COUNT, "processes that divide each batch among them")
@@ -153,6 +181,8 @@ class TrainingSettings:
             raise ValueError(
                 f"training: the bug {self.bug!r} does nothing without {needed}; 0.1 would do"
             )
+        if self.schedule != "noam" and bug(self.bug).schedule is not NO_BUG.schedule:
+            raise ValueError(f"training: the bug {self.bug!r} is one of the schedule noam alone")
 
     def decided(self, steps: int) -> "TrainingSettings":
         """The same with nothing left open: `steps` are those that the task recommends."""
@@ -165,6 +195,12 @@ class TrainingSettings:
         (d_model * warmup_steps)^-0.5 (equation 3)."""
         assert self.warmup_steps  # once `decided`
         return self.lr_scale if self.lr is None else self.lr * (d_model * self.warmup_steps) ** 0.5
+
+    def peak(self, d_model: int) -> float:
+        """The highest rate, after the warmup."""
+        assert self.warmup_steps  # once `decided`
+        paper = (d_model * self.warmup_steps) ** -0.5
+        return self.lr_scale * paper if self.lr is None else self.lr
 
     def to_json(self) -> dict[str, Any]:
         """The settings that are recorded with a run: those by which it can be repeated."""

@@ -1,12 +1,11 @@
 """`train`: from the name of a task to a run, with all the rest of this folder put together."""
 
-import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import count, islice
+import dataclasses
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol
 
 import numpy as np
 
@@ -15,69 +14,34 @@ import minigrad as mg
 from .. import tasks
 from ..bugs.table import apply, bug
 from ..config_file import is_run
-from ..files import Claim, naming
+from ..files import Claim
 from ..looking.pictures import report
 from ..models.config import ties_languages
 from ..models.kinds import KINDS, fields_of
 from ..models.layers import BatchNorm, Dropout
 from ..models.seq2seq import Seq2Seq
-from ..run import LOG, WEIGHTS, Run, load_weights
+from ..run import WEIGHTS, Run, load, load_weights
 from ..streams import show
-from ..text.batching import POOL, Batch, Pair, shuffled_batches
-from ..text.showing import wrapped
+from ..text.batching import POOL, Pair
+from ..text.showing import sentence, wrapped
 from ..text.vocabulary import encoded, vocabularies
 from ..text.vocabulary_settings import VocabularySettings
-from .listeners import Listener, Log, Pace, ProgressBar, Saving, Validation
+from .batches import Batches
+from .calling import with_settings_of
+from .ending import choose
+from .folders import claimed
+from .keeping import Checkpoints, Keeping, Saving
+from .listeners import Best, Listener, Log, Pace, ProgressBar, Validation
 from .loop import fit
-from .overlaying import overlaid
-from .parallel import Alone, run_workers, started_by_mpi
+from .page import Page
+from .parallel import Alone, started_by_mpi
+from .resuming import begin_log, state_to_resume
+from .schedules import schedule_of
 from .settings import MODEL_DEFAULTS, TrainingSettings
+from .state import State, Training, origin
 from .stopping import Stop
 from .threads import blas, using_threads
-
-P = ParamSpec("P")
-
-
-class Train(Protocol[P]):
-    """A function of a task, a folder, and the settings of a training by keyword."""
-
-    def __call__(
-        self,
-        task: str | tasks.Task,
-        folder: str | Path | None = None,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Run: ...
-
-
-def with_settings_of(
-    settings: Callable[P, TrainingSettings],
-) -> Callable[[Callable[[tasks.Task, str | Path | None, TrainingSettings], Run]], Train[P]]:
-    """Let a function take the fields of `settings` by keyword: an editor, `help` and Python itself
-    know them from there, and they are written nowhere else. Those that are not given are the
-    task's presets."""
-
-    def decorate(
-        function: Callable[[tasks.Task, str | Path | None, TrainingSettings], Run],
-    ) -> Train[P]:
-        @functools.wraps(function)
-        def train(
-            task: str | tasks.Task,
-            folder: str | Path | None = None,
-            *args: P.args,
-            **kwargs: P.kwargs,
-        ) -> Run:
-            task = tasks.get(task) if isinstance(task, str) else task
-            return function(task, folder, settings(*args, **with_preset(task, kwargs)))
-
-        taken = inspect.signature(function)
-        named, folder, _ = taken.parameters.values()
-        fields = inspect.signature(settings).parameters.values()
-        parameters = [named, folder.replace(default=None), *fields]
-        vars(train)["__signature__"] = taken.replace(parameters=parameters)
-        return train
-
-    return decorate
+from .workers import run_workers
 
 
 @with_settings_of(TrainingSettings)
@@ -94,20 +58,60 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
     that make no sense, FloatingPointError when loss or weights are no longer finite numbers, and
     with several workers ChildProcessError when one of them fails.
     """
-    settings = settings.decided(task.steps)
+    return trained(task, settings.decided(task.steps), folder)
+
+
+def resume(
+    folder: str | Path,
+    steps: int | None = None,
+    quiet: bool = False,
+    task_file: str | Path | None = None,
+) -> Run:
+    """Go on with the training of the run in a folder, from the last state that it kept, and return
+    the Run: with the same weights, bit for bit, as if it had never been ended.
+
+    With `steps` it is a training of so many steps from here on. That is as if it had been one from
+    the beginning, as long as the rate has not begun to fall at its end (with "cosine", after the
+    warmup). Else the rate rises again, to where the longer training has it.
+
+    Raises FileNotFoundError or ValueError as `load` does, for a run that kept no state, and where
+    its data, its settings or the number of workers are not as they were.
+    """
+    run = load(folder, task_file)
+    try:
+        settings = TrainingSettings(**run.settings, quiet=quiet).decided(run.task.steps)
+    except TypeError as error:  # a setting that this version does not have
+        raise ValueError(f"{folder} cannot be resumed: {sentence(error)}") from error
+    if steps is not None:
+        settings = dataclasses.replace(settings, steps=steps)
+    return trained(run.task, settings, folder, resumed=run)
+
+
+def trained(
+    task: tasks.Task,
+    settings: TrainingSettings,
+    folder: str | Path | None,
+    resumed: Run | None = None,
+) -> Run:
+    """The run of a training from its beginning, or of one that is `resumed`, to its end."""
     stop = Stop()
     group = started_by_mpi(stop)
     try:
         with stop.listening(), ExitStack() as claims:
             _check(folder, settings, group)
-            first = group.rank == 0
-            mine = claims.enter_context(_claimed(folder, task)) if first else Path()
-            run, pairs, validation_pairs, rng = _prepare(task, group.of_first(mine), settings)
+            first, mine, state = group.rank == 0, Path(), None
+            if first and resumed is not None:
+                mine = claims.enter_context(Claim(resumed.folder))
+                state = state_to_resume(resumed, settings)
+            elif first:
+                mine = claims.enter_context(claimed(folder, task))
+            mine, state = group.of_first((mine, state))
+            run, pairs, validation_pairs, rng = _prepare(task, mine, settings)
             if first and not settings.quiet and (said := task.report()):
                 show(wrapped(said, indent="  "))
 
             def work(group: Alone) -> None:
-                learn(run, settings, pairs, validation_pairs, rng, group)
+                learn(run, settings, pairs, validation_pairs, rng, group, state)
                 if group.rank == 0:
                     run.save()
 
@@ -124,7 +128,10 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
                 elif group.size > 1 or not is_run(run.folder):
                     raise
             if stop.asked and first:
-                said = f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}"
+                said = (
+                    f"Stopped by {stop.by}; what was trained so far is kept in {run.folder}. To go "
+                    f"on: minitransformer train --resume {run.folder}"
+                )
                 show("\n" + wrapped(said, indent="  "))
             if settings.workers > 1:  # this process only waited for those that trained
                 load_weights(run.model, run.folder / WEIGHTS)
@@ -137,14 +144,6 @@ def train(task: tasks.Task, folder: str | Path | None, settings: TrainingSetting
     return run
 
 
-def with_preset(task: tasks.Task, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are given, over those that the task presets (see `overlaid`)."""
-    preset = dict(task.preset)
-    if "vocabulary" in preset:
-        preset["vocabulary"] = {"unit": task.unit, **preset["vocabulary"]}
-    return overlaid(preset, given)
-
-
 def learn(
     run: Run,
     settings: TrainingSettings,
@@ -152,48 +151,76 @@ def learn(
     validation_pairs: Sequence[Pair],
     rng: np.random.Generator,
     group: Alone,
+    state: State | None = None,
 ) -> None:
-    """The training of one worker, on pairs of ids; the first worker has listeners."""
+    """The training of one worker, on pairs of ids, from its beginning or from a state; the first
+    worker has listeners. At the end the model of the first worker is the one to be used."""
     model, config, steps = run.model, run.model.config, settings.steps
     assert steps and settings.warmup_steps  # `train` has decided both
     _give_own_randomness(model, settings.seed, group.rank)
     optimizer = mg.optim.Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9)  # section 5.3
-    mistake = bug(settings.bug)
-    schedule = mistake.schedule(
-        optimizer, config.d_model, settings.warmup_steps, settings.scale(config.d_model)
-    )
-    schedule.cool_down(steps, settings.cooldown)
-    group.attach(optimizer)
-    batches = islice(_endless(pairs, settings.batch_size, rng, _pool(model), run.task.ends), steps)
+    schedule = schedule_of(settings, optimizer, config.d_model)
+    size = settings.batch_size, _pool(model), settings.batch_tokens
+    batches = Batches(pairs, rng, *size, ends=run.task.ends)
     processes = max(settings.workers, group.size)
+    pace, best = Pace(), Best()
+    belongs_to = origin(run, processes, pairs, validation_pairs)
+    training = Training(model, optimizer, schedule, batches, group, pace, best, belongs_to)
+    done = training.restore(state, run.folder) if state else 0
+    group.attach(optimizer)
     validated_at = set(np.linspace(0, steps, settings.validations + 1).astype(int)[1:].tolist())
-    first, pace = group.rank == 0, Pace()
+    keeping = Keeping(run, training, validated_at, settings.save_every)
+    checkpoints = Checkpoints(run, steps, settings.average)
+    first = group.rank == 0
     hidden = settings.quiet or not first
     with (
         np.errstate(all="ignore"),  # what diverges is looked for, and said in a sentence
         using_threads(processes, config.d_model, settings.threads),
-        ProgressBar(steps, pace, hidden) as bar,
+        ProgressBar(steps, pace, hidden, done) as bar,
     ):
-        listeners: list[Listener] = []
+        listeners: list[Listener] = [keeping]
+        page: Page | None = None
         if first:
-            with naming(run.folder / LOG):  # one of a training that ended before it kept anything
-                (run.folder / LOG).unlink(missing_ok=True)
-            run.add_to_log(step=0, workers=processes, **blas())
+            begin_log(run, done, workers=processes, **blas())
+            page = Page(run, validation_pairs, validated_at, pace)
+            validation = Validation(run, validation_pairs, validated_at, settings.quiet, best)
             listeners = [
                 pace,
                 bar,
                 Log(run, pace, validated_at),
-                Validation(run, validation_pairs, validated_at, settings.quiet),
-                Saving(run, validated_at),
+                validation,
+                Saving(run, best),
+                page,
+                checkpoints,
+                keeping,
             ]
+        if not done:
+            keeping.keep(0)  # from here on it can be resumed
+            if first:
+                run.save()
+                checkpoints.write(0)
+        elif first:
+            checkpoints.forget_after(done)
+        number, patience = done, settings.patience or math.inf
+        over = done == steps or best.stale >= patience
+        left = islice(batches, 0 if over else (steps - done) * settings.accumulate)
         for step in fit(
-            *(model, batches, optimizer, schedule, settings.clip, settings.label_smoothing, group),
-            mistake.loss,
+            *(model, left, optimizer, schedule, settings.clip, settings.label_smoothing, group),
+            *(bug(settings.bug).loss, settings.accumulate, done),
         ):
+            number = step.number
             for listen in listeners:
                 listen(step)
-            if group.stopped():
+            over = number == steps
+            if settings.patience and number in validated_at:
+                over = group.of_first(best.stale >= patience) or over
+            if over or group.stopped():
                 break
+        keeping.keep(number)
+        if first and over:
+            choose(run, validation_pairs, checkpoints, best, number, settings)
+        if page:
+            page.write(number, ended=True)
 
 
 def _check(folder: str | Path | None, settings: TrainingSettings, group: Alone) -> None:
@@ -279,32 +306,3 @@ def _pool(model: Seq2Seq) -> int:
     all lengths: in one of a single length its statistics would tell this length, and the model
     would rely on what no running average tells."""
     return 1 if any(isinstance(module, BatchNorm) for module in model.modules()) else POOL
-
-
-def _endless(
-    pairs: Sequence[Pair], batch_size: int, rng: np.random.Generator, pool: int, ends: bool
-) -> Iterator[Batch]:
-    """Batches, one pass over the data after another."""
-    while True:
-        yield from shuffled_batches(pairs, batch_size, rng, pool, ends)
-
-
-@contextmanager
-def _claimed(folder: str | Path | None, task: tasks.Task) -> Iterator[Path]:
-    """The folder of a new run, claimed: the one asked for, or the first of runs/TASK, runs/TASK-2,
-    ... that this process can make."""
-    with Claim(Path(folder)) if folder is not None else _new_folder(task) as claimed:
-        if is_run(claimed):
-            raise FileExistsError(f"{folder} holds a run already: name another folder for this one")
-        yield claimed
-
-
-def _new_folder(task: tasks.Task) -> Claim:
-    runs = Path("runs")
-    with naming(runs):
-        runs.mkdir(exist_ok=True)
-    numbers = count(1)
-    while True:
-        number = next(numbers)
-        with suppress(FileExistsError):
-            return Claim(runs / (task.name if number == 1 else f"{task.name}-{number}"), new=True)

@@ -8,7 +8,7 @@ from threading import Thread
 import with_minitransformer
 
 import minitransformer as mt
-from minitransformer.training.parallel import run_workers
+from minitransformer.training.workers import run_workers
 
 
 class OneOfSeveral(with_minitransformer.Stepper):

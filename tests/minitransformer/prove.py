@@ -2,7 +2,8 @@
 
 Real processes are killed, stopped, and started twice, each at random moments of a training that
 takes about two seconds. Exits with status 1 if anything is left running, cannot be read, or blocks
-the same command.
+the same command, and if one that was killed and resumed does not end with the same weights, bit for
+bit, and the same log as one that was not.
 """
 
 import argparse
@@ -18,8 +19,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 from processes import SHORT, alive, of_folder, started, wait_until
 
 from minitransformer.files import UNFINISHED, Claim
@@ -28,6 +31,7 @@ from minitransformer.run import CONFIG, LOG, load
 TOGETHER = 3  # processes that are tried at the same time
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
+TOP: list[str] = []  # the folder in which all is tried
 Scenario = Callable[[Path, random.Random], None]
 
 
@@ -96,6 +100,54 @@ def killed(workers):
     return try_once
 
 
+def resumed(workers):
+    """Killed once or several times, and resumed each time, it ends as if it had not been."""
+    arguments = [*SHORT, "--workers", workers, "--dropout", 0.1]
+
+    @cache
+    def right():
+        folder = Path(tempfile.mkdtemp(dir=TOP[0])) / "right"
+        status, err = finished(started("train", "reverse", *arguments, "--run", folder), folder)
+        expect(status == 0, err)
+        return ending(folder)
+
+    def try_once(folder, chance):
+        every = ["--save-every", chance.choice([1, 3, 10, 1000])]
+        expected, kills = right(), chance.choice([1, 1, 2, 3])
+        for kill in range(kills + 1):
+            if (folder / CONFIG).exists():
+                load(folder)  # it can be read at any moment
+                process = started("train", "--resume", folder)
+            else:  # it was killed before it had begun
+                process = started("train", "reverse", *arguments, *every, "--run", folder)
+            if kill < kills:
+                time.sleep(chance.uniform(0.3, 3.0))
+                process.kill()
+            status, err = finished(process, folder)
+            wait_until(lambda: free(folder), seconds=5)
+        expect(status == 0, err)
+        weights, log = ending(folder)
+        expect(log == expected[1], "another log")
+        same = [np.array_equal(weights[name], expected[0][name]) for name in expected[0]]
+        expect(len(weights) == len(same) and all(same), "other weights")
+
+    return try_once
+
+
+def ending(folder):
+    """The weights of a run, and its log but for what a clock has said."""
+    run = load(folder)
+    clock = {"seconds", "tokens_per_second"}
+    log = [{k: v for k, v in line.items() if k not in clock} for line in run.log()]
+    return run.model.state_dict(), log
+
+
+def free(folder):
+    with suppress(FileExistsError), Claim(folder):
+        return True
+    return False
+
+
 def stopped(number, workers=1, mpi=0, all_of_them=False):
     def try_once(folder, chance):
         process = train(folder, workers, mpi)
@@ -150,6 +202,8 @@ def two_at_once(folder, chance):
 SCENARIOS: dict[str, Scenario] = {
     "SIGKILL, 1 worker": killed(1),
     "SIGKILL, 2 workers": killed(2),
+    "SIGKILL and resume, 1 worker": resumed(1),
+    "SIGKILL and resume, 2 workers": resumed(2),
     "SIGTERM, 1 worker": stopped(signal.SIGTERM),
     "SIGTERM, 2 workers": stopped(signal.SIGTERM, 2),
     "SIGTERM to all, 2 workers": stopped(signal.SIGTERM, 2, all_of_them=True),
@@ -174,6 +228,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     failures = 0
     with tempfile.TemporaryDirectory() as top:
+        TOP.append(top)
         for name, scenario in SCENARIOS.items():
             if options.only not in name:
                 continue
@@ -191,7 +246,7 @@ def main(arguments=None):
                 found = [each for each in pool.map(one, range(options.tries)) if each]
             seconds = time.monotonic() - began
             good = options.tries - len(found)
-            print(f"{name:26} {good} of {options.tries} ended well, {seconds:.0f} s", flush=True)
+            print(f"{name:29} {good} of {options.tries} ended well, {seconds:.0f} s", flush=True)
             for each in found:
                 print(f"  {each}")
             failures += len(found)

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minitransformer.text.batching import make_batch, padded, shuffled_batches, source_rows
+from minitransformer.text.batching import (
+    make_batch,
+    padded,
+    shuffled_batches,
+    shuffled_order,
+    source_rows,
+)
 from minitransformer.text.specials import END, PAD, START
 
 few = settings(max_examples=40)
@@ -112,3 +118,20 @@ def test_the_same_seed_gives_the_same_batches_and_each_pass_is_another():
     assert order(rng(1)) != order(rng(2))
     generator = rng(1)
     assert order(generator) != order(generator)
+
+
+@few
+@given(pairs_of_ids, st.integers(1, 40))
+def test_a_batch_by_tokens_has_no_more_of_them_on_either_side_and_all_examples_once(pairs, most):
+    batches = shuffled_order(pairs, 4, rng(), pool=2, batch_tokens=most)
+    assert sorted(i for members in batches for i in members) == list(range(len(pairs)))
+    for members in batches:
+        batch = make_batch([pairs[i] for i in members])
+        assert max(batch.src.size, batch.tgt_in.size) <= most or len(members) == 1
+
+
+def test_batches_by_tokens_are_as_full_as_they_can_be():
+    pairs = [([4] * n, [5]) for n in range(1, 33)]
+    batches = shuffled_order(pairs, 32, rng(), batch_tokens=66)
+    assert sorted(map(len, batches))[-1] == 7  # of up to 8 tokens with their ends
+    assert max(batches, key=len) == [0, 1, 2, 3, 4, 5, 6]

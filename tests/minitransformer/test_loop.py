@@ -8,7 +8,7 @@ import pytest
 from toy_models import BATCH, quick_train, same_weights, toy_model
 
 import minigrad as mg
-from minitransformer import batch_loss
+from minitransformer import batch_loss, make_batch
 from minitransformer.training import loop, trainer
 from minitransformer.training.listeners import Pace
 from minitransformer.training.loop import Step, fit
@@ -133,3 +133,33 @@ def test_batches_are_taken_one_at_a_time():
     batches = (taken.append(i) or BATCH for i in range(10))
     list(islice(fit(model, batches, *tools(model)), 3))
     assert taken == [0, 1, 2]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_step_of_several_batches_is_that_of_one_large_batch(smoothing):
+    rng = np.random.default_rng(0)
+    lengths = [1, 1, 2, 6, 7, 3, 3, 1]  # so that no two batches have as many real tokens
+    pairs = [(rng.integers(4, 8, n).tolist(), rng.integers(4, 8, n).tolist()) for n in lengths]
+    large = make_batch(pairs)
+    small = [make_batch(pairs[i : i + 2]) for i in range(0, 8, 2)]
+    assert len({batch.num_tokens for batch in small}) > 2
+    models = [toy_model().astype(np.float64) for _ in range(2)]
+    one, several = (
+        list(fit(model, batches, *tools(model), 1e9, smoothing, accumulate=accumulate))
+        for model, batches, accumulate in zip(models, ([large] * 3, small * 3), (1, 4))
+    )
+    assert [step.number for step in several] == [1, 2, 3]
+    for mine, its in zip(several, one):
+        assert mine.tokens == its.tokens
+        assert (mine.loss, mine.norm) == pytest.approx((its.loss, its.norm), rel=1e-9)
+    # Of a gradient that is zero but for rounding (that of a bias of keys) Adam makes a whole step.
+    states = [model.state_dict() for model in models]
+    for name in states[0]:
+        if not name.endswith("w_k.bias"):
+            np.testing.assert_allclose(states[0][name], states[1][name], rtol=1e-6, atol=1e-9)
+
+
+def test_with_too_few_batches_the_last_step_is_of_those_that_are_left():
+    model = toy_model()
+    steps = list(fit(model, [BATCH] * 5, *tools(model), accumulate=3))
+    assert [step.tokens for step in steps] == [15, 10]

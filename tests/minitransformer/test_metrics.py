@@ -5,7 +5,7 @@ from toy_models import BATCH, toy_model
 from minitransformer import evaluate
 from minitransformer.decoding.greedy import greedy_decode
 from minitransformer.text.batching import make_batch, source_rows
-from minitransformer.text.specials import UNKNOWN
+from minitransformer.text.specials import END, UNKNOWN
 from minitransformer.training import metrics
 from minitransformer.training.metrics import batch_loss
 
@@ -108,3 +108,24 @@ def test_an_evaluation_is_without_dropout_and_leaves_the_model_as_it_was(trainin
 def test_an_evaluation_of_nothing_is_refused(model):
     with pytest.raises(ValueError, match="evaluate"):
         evaluate(model, [])
+
+
+def test_tokens_are_counted_after_the_right_ones_and_after_the_models_own(model, monkeypatch):
+    predictions = [[5], [7, 5, 5], [6, 6, 6]]  # of 5; 7 4 5; 6 6
+    monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: predictions)
+    result = evaluate(model, PAIRS)
+    # Right are 5 and its end, 7 _ 5 and its end, 6 6 but no end: 7 of 9.
+    assert result.free_running == pytest.approx(7 / 9)
+    batch = make_batch(PAIRS)
+    chosen = model.eval()(batch.src, batch.tgt_in).data.argmax(axis=-1)
+    right = [
+        chosen[i, t] == token
+        for i, (_, target) in enumerate(PAIRS)
+        for t, token in enumerate([*target, END])
+    ]
+    assert result.teacher_forced == pytest.approx(sum(right) / 9)
+
+
+def test_a_model_that_writes_what_is_right_has_both_accuracies_whole(model, monkeypatch):
+    monkeypatch.setattr(metrics, "greedy_decode", lambda model, src: [t for _, t in PAIRS])
+    assert evaluate(model, PAIRS).free_running == 1

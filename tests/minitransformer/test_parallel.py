@@ -15,7 +15,8 @@ from processes import ENVIRONMENT, PYTHON, of_folder, started, wait_until
 from processes import SMALL as SMALL_RUN
 
 import minitransformer as mt
-from minitransformer.training.parallel import Alone, run_workers
+from minitransformer.training.parallel import Alone
+from minitransformer.training.workers import run_workers
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 # Adam divides each gradient by its own size, so where one is nearly zero its rounding error becomes

@@ -8,7 +8,7 @@ from minitransformer import tasks
 from minitransformer.tasks.loading import load_folder
 from minitransformer.tasks.task import registered
 from minitransformer.text.vocabulary import Vocabulary
-from minitransformer.training.trainer import with_preset
+from minitransformer.training.calling import with_preset
 
 BUILT_IN = ["copy", "numbers", "reverse"]
 

@@ -7,7 +7,7 @@ from minitransformer import TrainingSettings, VocabularySettings, cli, load, tas
 from minitransformer.fields import given
 from minitransformer.tasks.task import Task
 from minitransformer.text.vocabulary import Vocabulary, vocabularies
-from minitransformer.training.trainer import with_preset
+from minitransformer.training.calling import with_preset
 
 QUICK = {"size": "tiny", "steps": 1, "train_examples": 500, "validation_examples": 1, "quiet": True}
 PAIRS = [("a a a b b c", "x"), ("a", "x y")]
