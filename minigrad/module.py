@@ -15,7 +15,7 @@ from .dtypes import as_array
 from .tensor import Tensor, TensorLike, plain
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 SAVED = (
     "saved are Parameters, and those tensors that a module holds when its constructor ends or that "

@@ -2,11 +2,10 @@
 how. Those of format 1, the first, were JSON, and are read as if they had been written today."""
 
 import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from . import toml
 from .files import read_bytes, write_whole

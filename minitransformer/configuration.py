@@ -6,12 +6,11 @@ Every source is tables, [task], [vocabulary], [model] and [training], as in the 
 
 import difflib
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import tomllib
 
 from . import tasks
 from .config_file import FORMAT, RUN, TABLES, read_toml, require_format

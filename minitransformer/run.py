@@ -1,16 +1,16 @@
 """A run is a folder: configuration, vocabularies, weights, log and pictures of one training."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
-from zipfile import ZipFile
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import tasks
+from .arrays import read_arrays, write_weights
 from .bugs.table import apply
 from .config_file import CONFIG, Tables, read_config, read_json, write_config
 from .decoding.beam import LENGTH_PENALTY, WIDTH, Beam, BeamSettings, search
@@ -18,7 +18,7 @@ from .decoding.choosing import Decode, decoder
 from .decoding.copying import looked_at
 from .decoding.greedy import greedy_decode
 from .explaining import Explanation, explain
-from .files import append_line, read_bytes, unreadable, write_whole
+from .files import append_line, read_bytes, write_whole
 from .models.kinds import fields_of, from_json
 from .models.seq2seq import Seq2Seq
 from .streams import show
@@ -313,23 +313,6 @@ def without_errors(results: Iterable[T | ValueError]) -> Iterator[T]:
         yield result
 
 
-def write_weights(path: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Write weights to a file: one array for each parameter, without pickle. Raises
-    FloatingPointError, and leaves what is there, if any is no finite number."""
-    require_finite(state)
-    write_whole(path, lambda file: write_arrays(file, state))
-
-
-def require_finite(state: Mapping[str, np.ndarray]) -> None:
-    """Raise FloatingPointError for weights that are no numbers."""
-    for name, array in state.items():
-        if not np.isfinite(array).all():
-            raise FloatingPointError(
-                f"the training diverged: not all weights in {name} are finite numbers, so they "
-                "are not saved. Try a smaller --lr-scale"
-            )
-
-
 def load_weights(model: Seq2Seq, path: Path) -> None:
     """Fill the model with the weights in a file."""
     state = read_arrays(path, "train the run again")
@@ -340,34 +323,6 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
             f"{path} holds the weights of another model than the run's configuration describes, "
             f"which may have been changed since ({sentence(error)})"
         ) from error
-
-
-def read_arrays(path: Path, otherwise: str) -> dict[str, np.ndarray]:
-    """The arrays in a file, by name. Raises OSError or ValueError with the reason, and `otherwise`,
-    what is to be done about a damaged one."""
-    try:
-        opened = open(path, "rb")
-    except OSError as error:
-        raise unreadable(path, error) from None
-    try:
-        with opened, np.load(opened, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except MemoryError as error:
-        raise ValueError(
-            f"{path} could not be read: there is not enough memory, or it is damaged ({error})"
-        ) from error
-    except Exception as error:  # damaged bytes make zipfile and NumPy raise nearly anything
-        raise ValueError(
-            f"{path} is damaged or was only half written ({sentence(error)}); {otherwise}"
-        ) from error
-
-
-def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
-    """As np.savez, which in NumPy 2.0 leaves the archive open where the disk is full."""
-    with ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _no_run(folder: Path) -> str:

@@ -33,6 +33,7 @@ ROOMS = {
     ),
     "minitransformer": (
         *("files", "toml", "fields", "text", "streams", "fetching"),
+        "arrays",
         *("models", "bugs", "tasks", "decoding"),
         *("explaining", "config_file", "run", "looking"),
         *("training", "lab", "nearest", "scoring", "configuration"),

@@ -147,11 +147,11 @@ MENDED = {
         (
             (
                 "        y = self.norm_1(x, real)\n"
-                "        attended = self.dropout(self.self_attention(y, y, y, mask))\n"
+                "        attended = self.dropout(self.self_attention(y, y, y, mask, cache))\n"
                 '        x = (x + attended).named("add_1")\n'
                 "        fed = self.dropout(self.feed_forward(self.norm_2(x, real)))\n"
                 '        return (x + fed).named("add_2")',
-                "        attended = self.dropout(self.self_attention(x, x, x, mask))\n"
+                "        attended = self.dropout(self.self_attention(x, x, x, mask, cache))\n"
                 '        x = self.norm_1((x + attended).named("add_1"), real)  # Add & Norm\n'
                 "        fed = self.dropout(self.feed_forward(x))\n"
                 '        return self.norm_2((x + fed).named("add_2"), real)  # Add & Norm',

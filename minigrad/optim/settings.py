@@ -12,7 +12,7 @@ import numpy as np
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from .optimizer import Optimizer
 

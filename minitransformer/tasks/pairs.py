@@ -45,7 +45,7 @@ class Pairs(Task):
     name = "pairs"
     summary = "translate as in a file of sentence pairs of your own: file=fra-eng.zip"
     unit = "words"
-    steps = 14_000
+    steps = 18_000
     how_many = "those of your file; without one, sixty that show the form"
     how_long = "twenty minutes or more"
     expect = "from some 100,000 pairs of short sentences, translations that are often right"
@@ -54,7 +54,9 @@ class Pairs(Task):
         "batch_size": 64,
         "train_examples": 1_000_000,  # all that there are
         "label_smoothing": 0.1,
-        "model": {"dropout": 0.1},
+        "average": 5,
+        "model": {"dropout": 0.1, "tie_embeddings": "target"},
+        "vocabulary": {"unit": "bpe", "vocab_size": 6_000},
     }
 
     def __init__(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import read_arrays, write_weights
 from ..files import naming
-from ..run import Run, read_arrays, write_weights
+from ..run import Run
 from .listeners import LOGGED, Best
 from .loop import Step
 from .state import Training

@@ -15,9 +15,10 @@ import numpy as np
 
 import minigrad as mg
 
+from ..arrays import read_arrays, require_finite, write_arrays
 from ..files import write_whole
 from ..models.seq2seq import Seq2Seq
-from ..run import Run, read_arrays, require_finite, write_arrays
+from ..run import Run
 from ..text.batching import Pair
 from ..text.showing import sentence, shown
 from .batches import Batches

@@ -433,7 +433,7 @@ def test_train_makes_a_run_with_all_that_was_asked_for(command, quick, tmp_path,
     assert status == 0 and err == []
     assert out[0] == f"The run is in {tmp_path / 'run'}"
     run = load(tmp_path / "run")
-    assert run.task.options() == {"symbols": 5, "longest": 4}
+    assert run.task.options() == {"symbols": 5, "longest": 4, "longer": 0}
     expected = {"size": "tiny", "steps": 3, "seed": 4, "batch_size": 8, "lr_scale": 0.5}
     expected |= {"warmup_steps": 7, "label_smoothing": 0.1}
     assert {name: run.settings[name] for name in expected} == expected

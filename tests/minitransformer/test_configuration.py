@@ -1,10 +1,10 @@
 """One configuration from several sources, and the training that it repeats."""
 
 import re
+import tomllib
 
 import numpy as np
 import pytest
-import tomllib
 from toy_models import quick_train, same_weights
 
 import minitransformer as mt
@@ -151,12 +151,13 @@ def test_a_size_that_is_asked_for_now_changes_a_run_that_is_repeated(tmp_path):
 
 def test_the_options_of_one_task_are_not_for_another(tmp_path):
     file = written(tmp_path, '[task]\nname = "numbers"\nlargest = 99')
-    assert settle([from_file(file)])[0].options() == {"largest": 99}
+    usual = tasks.get("numbers").options()
+    assert settle([from_file(file)])[0].options() == {**usual, "largest": 99}
     task, _ = settle([from_file(file), Source(task={"name": "copy"})])
     assert task.name == "copy"
     only_options = written(tmp_path, "[task]\nlargest = 98")
     task, _ = settle([from_file(only_options), Source(task={"name": "numbers"})])
-    assert task.options() == {"largest": 98}
+    assert task.options() == {**usual, "largest": 98}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -179,7 +180,7 @@ def test_the_command_takes_presets_files_flags_and_assignments_together(tmp_path
     flags += ["--train-examples", "50", "--set", "training.steps=2", "--set", "task.symbols=5"]
     assert cli.main(["train", *flags, "--set", "model.positions=learned"]) == 0
     config = mt.load(run).config
-    assert config["task"] == {"name": "reverse", "symbols": 5, "longest": 4}
+    assert config["task"] == {"name": "reverse", "symbols": 5, "longest": 4, "longer": 0}
     assert config["model"]["positions"] == "learned" and config["model"]["d_model"] == 32
     expected = {"size": "tiny", "batch_size": 8, "train_examples": 50, "steps": 2}
     assert expected.items() <= config["training"].items()

@@ -6,7 +6,7 @@ from test_resume import same_arrays
 from toy_models import quick_train
 
 from minitransformer import evaluate, load
-from minitransformer.run import read_arrays
+from minitransformer.arrays import read_arrays
 from minitransformer.training import ending, keeping, trainer
 from minitransformer.training.keeping import Checkpoints, log_spaced, path_of
 from minitransformer.training.state import read_state

@@ -227,7 +227,7 @@ def kept_run(tmp_path_factory):
 def a_run(kept_run, tmp_path):
     """A run and the file that it was trained on."""
     run = Path(shutil.copytree(kept_run, tmp_path / "run"))
-    config = run / "config.json"
+    config = run / "config.toml"
     old, new = kept_run.parent / "fra.txt", tmp_path / "fra.txt"
     shutil.copy(old, new)
     config.write_text(config.read_text().replace(str(old), str(new)))

@@ -30,9 +30,16 @@ README = Path(__file__).parents[2] / "README.md"
 needs_safetensors = pytest.mark.skipif(
     not find_spec("safetensors"), reason="safetensors is missing"
 )
+
+
+def in_pytorch(name):
+    """Whether this kind of model has a form in PyTorch; that the others are refused is tried."""
+    return not name.startswith(("decoder-lm", "encoder-classifier"))
+
+
 BEYOND = {"rotary positions", "batch norm"}  # what torch.nn.Transformer cannot compute
 THEIRS = {
-    **{name: make for name, make in MODELS.items() if name not in BEYOND},
+    **{name: make for name, make in MODELS.items() if name not in BEYOND and in_pytorch(name)},
     "biases and last norms": lambda seed=0, **changes: toy_model(
         seed, attention_bias=True, final_norm=True, **changes
     ),
@@ -100,6 +107,12 @@ def test_the_names_are_those_of_nn_transformer_and_nn_lstm():
 def test_what_pytorch_cannot_compute_is_refused_with_what_it_can(name):
     with pytest.raises(ValueError, match="torch.nn.Transformer cannot compute .* what is to go to"):
         state_for_torch(MODELS[name]())
+
+
+@pytest.mark.parametrize("kind", ["decoder-lm", "encoder-classifier"])
+def test_a_kind_without_a_form_in_pytorch_is_refused_with_those_that_have_one(kind):
+    with pytest.raises(ValueError, match=f'"{kind}" has no form in PyTorch, only .*transformer'):
+        state_for_torch(toy_model(kind=kind))
 
 
 def test_a_changed_layer_for_which_there_is_no_name_is_named():

@@ -62,7 +62,7 @@ def test_where_the_word_does_not_come_there_is_no_way():
         ways_to_first_word(x[:, 1].sum(), src)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["transformer", "lstm", "attention-lstm"])  # of the story
 def test_how_the_ways_grow_with_the_length(kind):
     model = toy_model(kind=kind, max_length=40)
     short, long = (ways_of(model, length) for length in (4, 32))
@@ -265,7 +265,7 @@ def test_the_command_writes_runs_table_and_picture(tmp_path, capsys, monkeypatch
     out = capsys.readouterr().out
     text = (tmp_path / "race" / "race.md").read_text(encoding="utf-8")
     assert text in out
-    assert text.startswith("# copy (symbols=4, longest=3), 2 steps, seed 0")
+    assert text.startswith("# copy (symbols=4, longest=3, longer=0), 2 steps, seed 0")
     assert re.search(
         r"- The longest way .* stays at \d+ ops from length 1 to 3 in the Transf", text
     )

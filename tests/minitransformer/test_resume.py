@@ -1,9 +1,9 @@
 """A training that was ended goes on as if it had not been, bit for bit."""
 
-import json
 import os
 import signal
 import subprocess
+import tomllib
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from processes import SMALL, started, wait_until
 from toy_models import quick_train, same_weights
 
 import minitransformer as mt
-from minitransformer import cli, files, tasks
+from minitransformer import cli, files, tasks, toml
 from minitransformer.files import Claim
 from minitransformer.run import CONFIG, LOG, WEIGHTS, load
 from minitransformer.training import state as state_module
@@ -256,14 +256,15 @@ def test_a_state_without_one_of_its_parts_is_refused(tmp_path):
 
 def test_a_changed_configuration_or_other_data_are_named(tmp_path, monkeypatch):
     folder = quick_train(tmp_path / "run", **SETTINGS).folder
-    config = json.loads((folder / CONFIG).read_text())
+    text = (folder / CONFIG).read_text(encoding="utf-8")
+    config = tomllib.loads(text)
     for name, value in (("batch_size", 17), ("seed", 5), ("workers", 2)):
         changed = {**config, "training": {**config["training"], name: value}}
-        (folder / CONFIG).write_text(json.dumps(changed))
+        (folder / CONFIG).write_text(toml.dumps(changed), encoding="utf-8")
         was = repr(str(config["training"][name]))
         said = f"training: {name} was {was} and is '{value}' now"
         refused(folder, said, error=(ValueError, ChildProcessError))
-    (folder / CONFIG).write_text(json.dumps(config))
+    (folder / CONFIG).write_text(text, encoding="utf-8")
     examples = tasks.Task.examples
     other = lambda *args: examples(*args)[::-1]  # noqa: E731
     monkeypatch.setattr(tasks.Task, "examples", other)
@@ -293,7 +294,7 @@ def test_resume_takes_no_other_settings(tmp_path, capsys):
         assert cli.main(["train", "--resume", str(tmp_path), *other]) == 2
         assert capsys.readouterr().err.rstrip().endswith(f"for --steps, and takes no {named}")
     assert cli.main(["train"]) == 2
-    assert "train: name a TASK, or with --resume" in capsys.readouterr().err
+    assert "TASK is missing" in capsys.readouterr().err
 
 
 # A disk that is full, a folder that cannot be written to.

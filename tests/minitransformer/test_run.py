@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tomllib
 from toy_models import toy_model
 
 from minitransformer import Run, Vocabulary, tasks, toml
@@ -129,7 +129,8 @@ def test_the_configuration_of_a_run_is_the_tables_of_its_file(run_folder):
     assert tables.pop("run") == {"format": 2}
     assert run.config == tables
     assert [*run.config] == ["task", "vocabulary", "model", "training"]
-    assert run.config["task"] == {"name": "reverse", "symbols": 5, "longest": 4}
+    task = {"name": "reverse", "symbols": 5, "longest": 4, "longer": 0}
+    assert run.config["task"] == task
     assert run.config["model"]["d_model"] == run.model.config.d_model
     assert run.config["training"]["steps"] == 300
 
@@ -138,7 +139,7 @@ def test_a_run_of_the_first_format_is_loaded_and_saved_as_today(old_run):
     before = json.loads((old_run / OLD_CONFIG).read_text())
     run = load(old_run)
     assert run.model.config.to_json() == before["model"]
-    assert run.task.options() == before["task"]["options"]
+    assert run.task.options() == {**before["task"]["options"], "longer": 0}
     given = {name: value for name, value in before["training"].items() if value is not None}
     assert {**run.settings, "model": given["model"]} == given
     written = run.translate("abcd", "edd", "c")

@@ -78,7 +78,8 @@ def test_a_sentence_is_drawn_as_often_as_it_is_probable(make):
             if expected > 5:
                 chi_square += (count - expected) ** 2 / expected
                 cells += 1
-    assert cells > 10
+    one_word = getattr(make(), "longest_target", None) == 1  # all else is as good as impossible
+    assert cells > (4 if one_word else 10)
     assert chi_square < cells + 4 * math.sqrt(2 * cells)
 
 

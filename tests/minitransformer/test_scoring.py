@@ -117,6 +117,12 @@ def several():
         def split_of(self, example):
             return "beginning" if example.startswith("a") else super().split_of(example)
 
+        def sample_apart(self, split, rng):
+            return self.sample(rng)
+
+        def every_apart(self, split):
+            return self.every()
+
         def references(self, source, target):
             return [target, target + "e", target]
 

@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomllib
 from threadpoolctl import threadpool_limits
 from toy_models import quick_train
 

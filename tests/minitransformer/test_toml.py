@@ -1,8 +1,8 @@
 import math
+import tomllib
 
 import numpy as np
 import pytest
-import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
