@@ -9,12 +9,12 @@ DEMO_RUNS := runs/demo
 .PHONY: bugs results clean
 
 help:
-	@echo "make demo      train two small models from nothing, translate with them, draw pictures"
+	@echo "make demo      train three small models from nothing, translate with them, draw pictures"
 	@echo "make race      two LSTMs and a Transformer, trained on the same data and compared"
 	@echo "make bugs      train a small model with each mistake that people make, and show what comes"
 	@echo "               of it: curves, attention, and what check says, in demos/bugs/README.md"
-	@echo "make results   train again what demos/results/README.md is of, and write its table: a"
-	@echo "               quarter of an hour"
+	@echo "make results   train again what demos/results/README.md is of, and write its table: some"
+	@echo "               twenty minutes"
 	@echo "make test      run the whole test suite"
 	@echo "make lint      check style, formatting and types"
 	@echo "make prove     the long proof: mutants, random programs, memory, trainings killed at random"
@@ -36,9 +36,13 @@ demo: $(VENV)/pictures.done
 	$(RUN) -m minitransformer evaluate $(DEMO_RUNS)/numbers --count 200
 	$(RUN) -m minitransformer translate $(DEMO_RUNS)/numbers "nineteen" \
 	    "seven hundred and ninety-four" "eight thousand, one hundred and one"
+	@echo; echo "== English sentences to French"
+	$(RUN) -m minitransformer train phrases --steps 1500 --workers 2 --run $(DEMO_RUNS)/phrases
+	$(RUN) -m minitransformer translate $(DEMO_RUNS)/phrases "Where is my aunt's black cat?" \
+	    "We bought an old lamp and we lost it." "The girls are not eating the apples."
 	$(RUN) -m minitransformer graph $(DEMO_RUNS)/reverse --depth 1 --expand encoder --expand decoder
-	@echo; echo "The pictures (loss, attention, graph): $(DEMO_RUNS)/reverse/pictures and" \
-	    "$(DEMO_RUNS)/numbers/pictures"
+	@echo; echo "The pictures (loss, attention, graph): pictures/ in $(DEMO_RUNS)/reverse," \
+	    "$(DEMO_RUNS)/numbers and $(DEMO_RUNS)/phrases; each has an index.html of its training"
 
 race: $(VENV)/pictures.done
 	rm -rf runs/demo-race
