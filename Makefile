@@ -70,6 +70,7 @@ lint: $(VENV)/lint.done
 prove: $(VENV)/test.done oldest
 	$(RUN) tests/minigrad/prove.py
 	$(RUN) tests/minitransformer/prove.py
+	$(RUN) tests/minitransformer/test_number_words.py
 
 # The suite with the lowest versions that setup.cfg allows, in an environment of its own.
 oldest: $(VENV)/test.done

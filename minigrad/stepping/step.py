@@ -105,7 +105,7 @@ class Stepper(Iterator[Step]):
         return next(self._steps)
 
     def __repr__(self) -> str:
-        return f"<steps back through {self.total} ops>"
+        return f"<steps back through {self.total} op{'s' * (self.total != 1)}>"
 
 
 # The loop is a function that knows no Stepper: a generator that its owner holds, and that holds its
