@@ -53,7 +53,7 @@ def command(commands: Any, name: str, function: Command, description: str, *usag
     """Add a command, and return the parser of its arguments."""
     sub = commands.add_parser(
         name,
-        help=description.split(".")[0] + ".",
+        help=description.split(". ")[0].rstrip(".") + ".",
         description=textwrap.fill(description, 80),
         epilog=examples(*usage),
         formatter_class=argparse.RawDescriptionHelpFormatter,
