@@ -17,7 +17,12 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write(file)` write the file under a name of its own, and put it in place when it is
-    whole. What stood there before stays as it is when anything fails, be it the power."""
+    whole. What stood there before stays as it is when anything fails, be it the power. What is no
+    file of a disk, as /dev/null or a pipe, is written to, and never replaced."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with naming(path), open(path, "wb") as file:
+            write(file)
+        return
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     with naming(path):
         try:

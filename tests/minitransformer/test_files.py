@@ -195,3 +195,15 @@ def test_a_line_begins_on_a_line_of_its_own(content, tmp_path):
     for line in itertools.islice(itertools.repeat("y"), 2):
         append_line(path, line)
     assert path.read_bytes().endswith(b"\ny\ny\n") or path.read_bytes() == b"y\ny\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, lambda file: file.write(b"whole"))
+        assert os.read(reader, 10) == b"whole" and pipe.is_fifo()
+    finally:
+        os.close(reader)
