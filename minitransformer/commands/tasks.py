@@ -68,8 +68,9 @@ def in_full(task: tasks.Task) -> Iterator[tuple[str, str]]:
         yield "apart", f"{name}: {what}"
     if task.preset:
         yield "preset", "; ".join(settings(task.preset))
-    one = "".join(f" --option {name}={value}" for name, value in [*task.options().items()][:1])
-    yield "train", f"minitransformer train {task.name}{one}"
+    options = task.options()
+    one = "".join(f" --option {name}={value}" for name, value in [*options.items()][:1])
+    yield "train", f"minitransformer train {task.name}{' FILE' if 'file' in options else one}"
 
 
 def known(task: tasks.Task) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import minigrad as mg
 from ..decoding.greedy import greedy_decode
 from ..models.seq2seq import Seq2Seq, evaluating
 from ..text.batching import Batch, make_batch, source_rows
+from ..text.showing import sentence
 from ..text.specials import PAD
 from ..training.schedules import schedule_of
 from ..training.settings import TrainingSettings
@@ -30,8 +31,11 @@ def sources(subject: Subject) -> Finding:
             return Finding(False, "two different sources give the very same logits")
     if run is None or not any("lr" in line for line in run.log()):
         return Finding(True, "different sources give different logits (it is not that of a run)")
-    count = max(1, run.task.available("validation", EXAMPLES))
-    texts = run.task.examples("validation", count, subject.rng())
+    try:
+        count = max(1, run.task.available("validation", EXAMPLES))
+        texts = run.task.examples("validation", count, subject.rng())
+    except (OSError, ValueError) as error:  # of the task's file, and no fault of the model
+        return Finding(None, f"there are no sentences to try: {sentence(error)}")
     pairs = run.ids_of(texts)
     targets, model = {tuple(target) for _, target in pairs}, subject.copied(np.float32)
     right = make_batch(pairs, run.task.ends)

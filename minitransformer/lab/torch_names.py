@@ -44,7 +44,8 @@ def links_of(kind: str, config: Any) -> list[Link]:
     """All of them, for a model of that kind and config. Raises ValueError for one that no module of
     PyTorch's computes."""
     if kind not in LINKS:
-        raise ValueError(f'a model of the kind "{kind}" has no form in PyTorch, only {[*LINKS]}')
+        known = ", ".join(LINKS)
+        raise ValueError(f'a model of the kind "{kind}" has no form in PyTorch, only {known}')
     return list(LINKS[kind](config))
 
 

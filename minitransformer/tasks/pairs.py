@@ -131,9 +131,10 @@ class Pairs(Task):
         data = Data(pairs, splits_of(pairs), dropped)
         for split in SPLITS:
             if split not in data.splits:
+                are = "1 pair is" if len(pairs) == 1 else f"{len(pairs):,} pairs are"
                 raise ValueError(
-                    f"{self._file_said}: {len(pairs):,} pairs are too few, for none falls to "
-                    f"{split}; some hundreds are needed{left_out(dropped)}"
+                    f"{self._file_said}: {are} too few, for none falls to {split}; some "
+                    f"hundreds are needed{left_out(dropped)}"
                 )
         return data
 

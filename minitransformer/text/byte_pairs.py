@@ -139,9 +139,10 @@ class BytePairs:
 
 
 def join(tokens: Iterable[str]) -> str:
-    """The text of tokens. Bytes that are no UTF-8, as a model may write them, are shown as "�"."""
+    """The text of tokens, one line. A model may write any bytes: what is no UTF-8 is shown as "�",
+    and a line end, which no text has after `normalize`, is a space."""
     written = b"".join(BYTES.get(t) or t.encode(errors="surrogatepass") for t in tokens)
-    return written.decode(errors="replace").strip(SPACE)
+    return normalize(written.decode(errors="replace"))
 
 
 def visible(token: str) -> str:

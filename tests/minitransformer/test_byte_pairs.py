@@ -124,6 +124,11 @@ def test_bytes_that_are_no_utf_8_are_shown_as_such():
     assert join([" a", "<0xE2>", "<0x82>", "b"]) == "a\ufffdb"
 
 
+@given(st.lists(st.sampled_from([*BYTES, " a", "é"])))
+def test_whatever_bytes_a_model_writes_they_are_one_line(tokens):
+    assert len(join(tokens).splitlines()) <= 1
+
+
 def test_a_byte_pair_vocabulary_survives_json():
     content = json.loads(json.dumps(LEARNED.to_json()))
     again = Vocabulary.from_json(content)

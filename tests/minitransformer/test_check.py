@@ -101,6 +101,17 @@ def test_the_command_prints_the_table_and_ends_with_1_where_something_fails(
     assert cli.main(["check", str(tmp_path)]) == 2
 
 
+def test_a_run_whose_file_is_gone_is_not_said_to_read_no_source(tmp_path):
+    file = tmp_path / "fra.txt"
+    file.write_text("".join(f"source {n}\tcible {n}\n" for n in range(300)))
+    task = mt.tasks.get("pairs", file=str(file))
+    run = mt.train(task, tmp_path / "run", size="tiny", steps=2, vocabulary={}, quiet=True)
+    file.unlink()
+    found = row(mt.check(mt.load(run.folder)), "sources")
+    assert found.passed is None
+    assert f"{file} is not there" in found.measured
+
+
 # ---- models of one's own
 
 

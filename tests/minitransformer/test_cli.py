@@ -287,6 +287,12 @@ def test_tasks_shows_one_in_full(command):
     refused(command("tasks", "coppy"), 'no task "coppy"', 'did you mean "copy"?')
 
 
+@pytest.mark.parametrize("name", ["pairs", "text"])
+def test_tasks_names_the_file_where_the_command_of_a_task_has_one(command, name):
+    _, out, _ = command("tasks", name)
+    assert out[-1].endswith(f"minitransformer train {name} FILE")
+
+
 def test_translate_writes_a_line_for_each_text(command, trained):
     texts = ["abc", "dd", "e"]
     assert command("translate", trained.folder, *texts) == (0, trained.translate(*texts), [])

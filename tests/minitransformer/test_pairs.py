@@ -203,11 +203,12 @@ def test_a_wrong_option_is_refused_before_the_file_is_read(options, sentence):
         tasks.get("pairs", file="nowhere.txt", **options)
 
 
-@pytest.mark.parametrize("content", [lines_of(range(3)), "a b c d\tx\n", "\n \n"])
+@pytest.mark.parametrize("content", [lines_of(range(3)), "a b c d\tx\n", "\n \n", "a\tx\n"])
 def test_too_few_pairs_are_said_in_a_sentence(content, file):
     file.write_text(content)
     task = tasks.get("pairs", file=str(file), longest_source=2)
-    with pytest.raises(ValueError, match="fra.txt: [03] pairs are too few, for none falls to"):
+    said = "fra.txt: ([03] pairs are|1 pair is) too few, for none falls to"
+    with pytest.raises(ValueError, match=said):
         task.examples("train", 1, rng())
 
 
