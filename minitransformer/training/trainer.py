@@ -276,7 +276,8 @@ def _prepare(
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
     decided = {"model": fields_of(model)}
-    decided |= {"vocabulary": {**settings.vocabulary, "unit": source_vocab.unit}}
+    said = {name: value for name, value in settings.vocabulary.items() if value is not None}
+    decided |= {"vocabulary": {**said, "unit": source_vocab.unit}}
     recorded = {**settings.to_json(), **decided}
     recorded = {name: value for name, value in recorded.items() if value is not None}
     _require_writable(model, pairs)

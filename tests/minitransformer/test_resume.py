@@ -271,6 +271,12 @@ def test_a_changed_configuration_or_other_data_are_named(tmp_path, monkeypatch):
     refused(folder, "the training examples are others now: has the file of the data been changed")
 
 
+def test_a_run_that_repeats_another_is_resumed_too(whole, tmp_path):
+    again = mt.train_from(whole.folder / CONFIG, tmp_path / "again", quiet=True)
+    assert same_state(again.folder, whole.folder)
+    assert same_weights(mt.resume(again.folder, quiet=True).model, whole.model)
+
+
 def test_a_run_that_is_being_trained_cannot_be_resumed(tmp_path):
     folder = quick_train(tmp_path / "run", **SETTINGS).folder
     with Claim(folder), pytest.raises(FileExistsError, match="another training is writing"):
