@@ -12,7 +12,7 @@ from toy_models import quick_train, same_weights
 
 import minitransformer as mt
 from minitransformer import cli, files, tasks, toml
-from minitransformer.files import Claim
+from minitransformer.files import Claim, append_line
 from minitransformer.run import CONFIG, LOG, WEIGHTS, load
 from minitransformer.training import state as state_module
 from minitransformer.training import trainer
@@ -275,6 +275,13 @@ def test_a_run_that_repeats_another_is_resumed_too(whole, tmp_path):
     again = mt.train_from(whole.folder / CONFIG, tmp_path / "again", quiet=True)
     assert same_state(again.folder, whole.folder)
     assert same_weights(mt.resume(again.folder, quiet=True).model, whole.model)
+
+
+def test_lines_of_the_log_that_no_training_wrote_are_no_hindrance(whole, tmp_path):
+    run = mt.train_from(whole.folder / CONFIG, tmp_path / "run", quiet=True)
+    for line in ("{}", '{"step": "last"}', '{"step": null}'):
+        append_line(run.folder / LOG, line)
+    assert figures(mt.resume(run.folder, quiet=True)) == figures(whole)
 
 
 def test_a_run_that_is_being_trained_cannot_be_resumed(tmp_path):
