@@ -67,7 +67,8 @@ def _rates(settings: TrainingSettings, d_model: int) -> mg.optim.Schedule:
 
 def begin_log(run: Run, done: int, **about: Any) -> None:
     """The log of a new training, or of one that goes on after so many steps: what was logged later
-    will be once more. `about` is of the machine, and stands in the log where it is new."""
+    will be once more. `about` is what may have changed, as the machine and the number of steps, and
+    stands in the log where it is new."""
     path = run.folder / LOG
     kept = [line for line in run.log() if done and line["step"] <= done and "averaged" not in line]
     with naming(path):

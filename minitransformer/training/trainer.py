@@ -181,7 +181,7 @@ def learn(
         listeners: list[Listener] = [keeping]
         page: Page | None = None
         if first:
-            begin_log(run, done, workers=processes, **blas())
+            begin_log(run, done, workers=processes, steps=steps, **blas())
             page = Page(run, validation_pairs, validated_at, pace)
             validation = Validation(run, validation_pairs, validated_at, settings.quiet, best)
             listeners = [
