@@ -13,7 +13,7 @@ import minigrad as mg
 
 from .. import tasks
 from ..bugs.table import apply, bug
-from ..config_file import is_run
+from ..config_file import is_run, write_config
 from ..files import Claim
 from ..looking.pictures import report
 from ..models.config import ties_languages
@@ -200,6 +200,7 @@ def learn(
                 run.save()
                 checkpoints.write(0)
         elif first:
+            write_config(run.folder, run.config)  # only now: it does belong to this state
             checkpoints.forget_after(done)
         number, patience = done, settings.patience or math.inf
         over = done == steps or best.stale >= patience

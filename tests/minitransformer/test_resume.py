@@ -271,6 +271,15 @@ def test_a_changed_configuration_or_other_data_are_named(tmp_path, monkeypatch):
     refused(folder, "the training examples are others now: has the file of the data been changed")
 
 
+def test_what_cannot_be_made_longer_is_to_have_as_many_steps_as_before(tmp_path, monkeypatch):
+    folder = quick_train(tmp_path / "run", **SETTINGS).folder
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    examples = tasks.Task.examples
+    monkeypatch.setattr(tasks.Task, "examples", lambda *args: examples(*args)[::-1])
+    refused(folder, "the training examples are others now", steps=48)
+    assert before == {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def test_a_run_that_repeats_another_is_resumed_too(whole, tmp_path):
     again = mt.train_from(whole.folder / CONFIG, tmp_path / "again", quiet=True)
     assert same_state(again.folder, whole.folder)
