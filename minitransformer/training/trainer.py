@@ -14,6 +14,7 @@ import minigrad as mg
 from .. import tasks
 from ..bugs.table import apply, bug
 from ..config_file import is_run, write_config
+from ..fields import require_known
 from ..files import Claim
 from ..looking.pictures import report
 from ..models.config import ties_languages
@@ -23,7 +24,7 @@ from ..models.seq2seq import Seq2Seq
 from ..run import WEIGHTS, Run, load, load_weights
 from ..streams import show
 from ..text.batching import POOL, Pair
-from ..text.showing import sentence, wrapped
+from ..text.showing import wrapped
 from ..text.vocabulary import encoded, vocabularies
 from ..text.vocabulary_settings import VocabularySettings
 from .batches import Batches
@@ -78,10 +79,8 @@ def resume(
     its data, its settings or the number of workers are not as they were.
     """
     run = load(folder, task_file)
-    try:
-        settings = TrainingSettings(**run.settings, quiet=quiet).decided(run.task.steps)
-    except TypeError as error:  # a setting that this version does not have
-        raise ValueError(f"{folder} cannot be resumed: {sentence(error)}") from error
+    require_known(run.settings, TrainingSettings, f"{folder} cannot be resumed: [training]")
+    settings = TrainingSettings(**{**run.settings, "quiet": quiet}).decided(run.task.steps)
     if steps is not None:
         settings = dataclasses.replace(settings, steps=steps)
     return trained(run.task, settings, folder, resumed=run)

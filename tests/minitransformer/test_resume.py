@@ -271,6 +271,17 @@ def test_a_changed_configuration_or_other_data_are_named(tmp_path, monkeypatch):
     refused(folder, "the training examples are others now: has the file of the data been changed")
 
 
+def test_a_setting_that_there_is_not_is_named_with_the_nearest(tmp_path):
+    folder = quick_train(tmp_path / "run", **SETTINGS).folder
+    text = (folder / CONFIG).read_text(encoding="utf-8")
+    (folder / CONFIG).write_text(text.replace("\nclip =", "\nclipp ="), encoding="utf-8")
+    refused(folder, "cannot be resumed: [training] has no 'clipp'; did you mean 'clip'?")
+    (folder / CONFIG).write_text(
+        text.replace("\nclip =", "\nquiet = false\nclip ="), encoding="utf-8"
+    )
+    assert mt.resume(folder, quiet=True).settings["clip"] == 1.0
+
+
 def test_what_cannot_be_made_longer_is_to_have_as_many_steps_as_before(tmp_path, monkeypatch):
     folder = quick_train(tmp_path / "run", **SETTINGS).folder
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
