@@ -341,12 +341,13 @@ def _no_run(folder: Path) -> str:
 
 
 def _figures(line: str) -> dict[str, Any] | None:
-    """The figures of a line of the log; None if it was only half written."""
+    """The figures of a line of the log; None if it was only half written, or says no step."""
     try:
         content = json.loads(line)
     except ValueError:
         return None
-    return content if isinstance(content, dict) else None
+    has_step = isinstance(content, dict) and isinstance(content.get("step"), int)
+    return content if has_step else None
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -66,19 +66,26 @@ def part_right(model: Seq2Seq, src: np.ndarray, tgt_in: np.ndarray, tgt_out: np.
 def schedule(subject: Subject) -> Finding:
     """The rates of the log are those of its settings (for noam equation 3)."""
     run = subject.run
-    lines = [line for line in run.log() if "lr" in line] if run else []
-    if run is None or not lines:
+    lines = run.log() if run else []
+    count = sum("lr" in line for line in lines)
+    if run is None or not count:
         return Finding(None, "there is no log of a training")
     settings = TrainingSettings(**run.settings)
     if settings.steps is None or settings.warmup_steps is None:
         return Finding(None, "its settings do not say how many steps there were to be")
     width = run.model.config.d_model
     optimizer = mg.optim.SGD([mg.Parameter([0.0])], lr=1.0)
-    expected = schedule_of(dataclasses.replace(settings, bug=None), optimizer, width)
+    settings = dataclasses.replace(settings, bug=None)
+    expected = schedule_of(settings, optimizer, width)
     for line in lines:
+        if "steps" in line:  # so many there were to be from here on: it may have been made longer
+            settings = dataclasses.replace(settings, steps=line["steps"])
+            expected = schedule_of(settings, optimizer, width)
+        if "lr" not in line:
+            continue
         rate = expected.rate(line["step"])
         if not abs(line["lr"] - rate) <= 1e-9 * rate:
             return Finding(
                 False, f"at step {line['step']} it was {line['lr']:.3g}, and should be {rate:.3g}"
             )
-    return Finding(True, f"as its settings say at {len(lines)} steps of the log")
+    return Finding(True, f"as its settings say at {count} steps of the log")

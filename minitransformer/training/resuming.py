@@ -1,6 +1,5 @@
 """What is looked at, and said, before a training goes on."""
 
-import dataclasses
 import json
 from contextlib import suppress
 from typing import Any
@@ -18,8 +17,8 @@ from .state import State, read_state
 
 def state_to_resume(run: Run, settings: TrainingSettings) -> State:
     """The State from which the run's training goes on with these settings, which differ from its
-    own in the number of steps alone, and are its own from now on. Says where it goes on. Raises
-    FileNotFoundError or ValueError where that cannot be."""
+    own in the number of steps alone. Says where it goes on. Raises FileNotFoundError or ValueError
+    where that cannot be."""
     state = read_state(run.folder)
     steps, before = settings.steps, run.settings.get("steps")
     assert steps
@@ -41,7 +40,6 @@ def state_to_resume(run: Run, settings: TrainingSettings) -> State:
         )
     elif steps != before:
         said += f" It was to have {before}; {_of_rates(run, settings, state)}"
-        dataclasses.replace(run, settings=settings.to_json()).save()
     if not settings.quiet:
         show(wrapped(said))
     return state
@@ -67,7 +65,8 @@ def _rates(settings: TrainingSettings, d_model: int) -> mg.optim.Schedule:
 
 def begin_log(run: Run, done: int, **about: Any) -> None:
     """The log of a new training, or of one that goes on after so many steps: what was logged later
-    will be once more. `about` is of the machine, and stands in the log where it is new."""
+    will be once more. `about` is what may have changed, as the machine and the number of steps, and
+    stands in the log where it is new."""
     path = run.folder / LOG
     kept = [line for line in run.log() if done and line["step"] <= done and "averaged" not in line]
     with naming(path):

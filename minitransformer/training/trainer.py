@@ -13,7 +13,8 @@ import minigrad as mg
 
 from .. import tasks
 from ..bugs.table import apply, bug
-from ..config_file import is_run
+from ..config_file import is_run, write_config
+from ..fields import require_known
 from ..files import Claim
 from ..looking.pictures import report
 from ..models.config import ties_languages
@@ -23,7 +24,7 @@ from ..models.seq2seq import Seq2Seq
 from ..run import WEIGHTS, Run, load, load_weights
 from ..streams import show
 from ..text.batching import POOL, Pair
-from ..text.showing import sentence, wrapped
+from ..text.showing import wrapped
 from ..text.vocabulary import encoded, vocabularies
 from ..text.vocabulary_settings import VocabularySettings
 from .batches import Batches
@@ -78,10 +79,8 @@ def resume(
     its data, its settings or the number of workers are not as they were.
     """
     run = load(folder, task_file)
-    try:
-        settings = TrainingSettings(**run.settings, quiet=quiet).decided(run.task.steps)
-    except TypeError as error:  # a setting that this version does not have
-        raise ValueError(f"{folder} cannot be resumed: {sentence(error)}") from error
+    require_known(run.settings, TrainingSettings, f"{folder} cannot be resumed: [training]")
+    settings = TrainingSettings(**{**run.settings, "quiet": quiet}).decided(run.task.steps)
     if steps is not None:
         settings = dataclasses.replace(settings, steps=steps)
     return trained(run.task, settings, folder, resumed=run)
@@ -181,7 +180,7 @@ def learn(
         listeners: list[Listener] = [keeping]
         page: Page | None = None
         if first:
-            begin_log(run, done, workers=processes, **blas())
+            begin_log(run, done, workers=processes, steps=steps, **blas())
             page = Page(run, validation_pairs, validated_at, pace)
             validation = Validation(run, validation_pairs, validated_at, settings.quiet, best)
             listeners = [
@@ -200,6 +199,7 @@ def learn(
                 run.save()
                 checkpoints.write(0)
         elif first:
+            write_config(run.folder, run.config)  # only now: it does belong to this state
             checkpoints.forget_after(done)
         number, patience = done, settings.patience or math.inf
         over = done == steps or best.stale >= patience
@@ -276,7 +276,8 @@ def _prepare(
     model = kind.model(config, model_rng)
     apply(model, settings.bug)
     decided = {"model": fields_of(model)}
-    decided |= {"vocabulary": {**settings.vocabulary, "unit": source_vocab.unit}}
+    said = {name: value for name, value in settings.vocabulary.items() if value is not None}
+    decided |= {"vocabulary": {**said, "unit": source_vocab.unit}}
     recorded = {**settings.to_json(), **decided}
     recorded = {name: value for name, value in recorded.items() if value is not None}
     _require_writable(model, pairs)

@@ -12,6 +12,7 @@ import minitransformer as mt
 from minitransformer import cli
 from minitransformer.lab.check import CHECKS
 from minitransformer.models.kinds import KINDS
+from minitransformer.training import trainer
 
 MODELS = {
     "pre-norm": {"norm_first": True, "num_decoder_layers": 2},
@@ -85,6 +86,16 @@ def test_a_trained_run_passes_and_reads_its_source(trained):
     assert "with shuffled sources" in row(report, "sources").measured
     assert row(report, "schedule").passed
     assert str(trained.folder) in report.title
+
+
+def test_a_training_that_was_made_longer_kept_to_its_schedule(tmp_path, monkeypatch):
+    quick_train(tmp_path / "run")
+    monkeypatch.setattr(trainer, "report", lambda run: None)
+    run = mt.resume(tmp_path / "run", steps=60, quiet=True)
+    assert row(mt.check(run), "schedule").passed
+    of_before = next(line["lr"] for line in run.log() if line["step"] == 20 and "lr" in line)
+    run.add_to_log(step=20, lr=of_before)  # which is not the rate of the longer one
+    assert not row(mt.check(run), "schedule").passed
 
 
 def test_the_command_prints_the_table_and_ends_with_1_where_something_fails(

@@ -12,7 +12,7 @@ from toy_models import quick_train, same_weights
 
 import minitransformer as mt
 from minitransformer import cli, files, tasks, toml
-from minitransformer.files import Claim
+from minitransformer.files import Claim, append_line
 from minitransformer.run import CONFIG, LOG, WEIGHTS, load
 from minitransformer.training import state as state_module
 from minitransformer.training import trainer
@@ -269,6 +269,39 @@ def test_a_changed_configuration_or_other_data_are_named(tmp_path, monkeypatch):
     other = lambda *args: examples(*args)[::-1]  # noqa: E731
     monkeypatch.setattr(tasks.Task, "examples", other)
     refused(folder, "the training examples are others now: has the file of the data been changed")
+
+
+def test_a_setting_that_there_is_not_is_named_with_the_nearest(tmp_path):
+    folder = quick_train(tmp_path / "run", **SETTINGS).folder
+    text = (folder / CONFIG).read_text(encoding="utf-8")
+    (folder / CONFIG).write_text(text.replace("\nclip =", "\nclipp ="), encoding="utf-8")
+    refused(folder, "cannot be resumed: [training] has no 'clipp'; did you mean 'clip'?")
+    (folder / CONFIG).write_text(
+        text.replace("\nclip =", "\nquiet = false\nclip ="), encoding="utf-8"
+    )
+    assert mt.resume(folder, quiet=True).settings["clip"] == 1.0
+
+
+def test_what_cannot_be_made_longer_is_to_have_as_many_steps_as_before(tmp_path, monkeypatch):
+    folder = quick_train(tmp_path / "run", **SETTINGS).folder
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    examples = tasks.Task.examples
+    monkeypatch.setattr(tasks.Task, "examples", lambda *args: examples(*args)[::-1])
+    refused(folder, "the training examples are others now", steps=48)
+    assert before == {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_run_that_repeats_another_is_resumed_too(whole, tmp_path):
+    again = mt.train_from(whole.folder / CONFIG, tmp_path / "again", quiet=True)
+    assert same_state(again.folder, whole.folder)
+    assert same_weights(mt.resume(again.folder, quiet=True).model, whole.model)
+
+
+def test_lines_of_the_log_that_no_training_wrote_are_no_hindrance(whole, tmp_path):
+    run = mt.train_from(whole.folder / CONFIG, tmp_path / "run", quiet=True)
+    for line in ("{}", '{"step": "last"}', '{"step": null}'):
+        append_line(run.folder / LOG, line)
+    assert figures(mt.resume(run.folder, quiet=True)) == figures(whole)
 
 
 def test_a_run_that_is_being_trained_cannot_be_resumed(tmp_path):

@@ -80,7 +80,8 @@ def test_the_command_sets_threads_and_the_log_begins_with_them_and_the_kernel(tm
         check=True,
     )
     first = json.loads((tmp_path / "run" / LOG).read_text().splitlines()[0])
-    assert first == {"step": 0, "workers": 1, **blas(), "blas_threads": min(2, CORES)}
+    of_blas = {**blas(), "blas_threads": min(2, CORES)}
+    assert first == {"step": 0, "workers": 1, "steps": 2, **of_blas}
     config = tomllib.loads((tmp_path / "run" / "config.toml").read_text(encoding="utf-8"))
     assert config["training"]["threads"] == 2
     assert "quiet" not in config["training"]
