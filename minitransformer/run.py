@@ -328,7 +328,7 @@ def load_weights(model: Seq2Seq, path: Path) -> None:
 def _no_run(folder: Path) -> str:
     if (folder / LOG).is_file():
         return (
-            f"{folder} has no {CONFIG} yet: its training has not come to its first validation, or "
+            f"{folder} has no {CONFIG} yet: its training has not come to its first step, or "
             "was ended before that, and the same command begins it anew"
         )
     what = f"has no {CONFIG}" if folder.is_dir() else "does not exist"
